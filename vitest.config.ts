@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config'
+import { ClosingLine } from './test/support/closing-line.ts'
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts', 'simulators/**/*.test.ts', 'test/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    globalSetup: ['test/support/global-setup.ts'],
+    reporters: ['default', new ClosingLine()],
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: ['src/**/*.test.ts'],
+      thresholds: { lines: 85, branches: 85 },
+    },
+  },
+})
