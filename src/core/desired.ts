@@ -1,0 +1,121 @@
+import { type Channel, ODOO_CHANNEL } from './channel.ts'
+import type { CanonicalOrder, Fulfilment, Lifecycle, OrderLine } from './order.ts'
+import { type Route, routeOrder, type RoutingRule } from './routing.ts'
+
+/** What one binding should show: the content of one version of a delivery of kind `order`. Holds no personal data. */
+export interface DesiredOrder {
+  kind: 'order'
+  /** Channel the order was born in; tells Odoo apart what it must create from what it only must learn. */
+  origin: string
+  /** The order's key at its origin. */
+  orderKey: string
+  lifecycle: Lifecycle
+  /** Set only for the target that must learn it from another system. */
+  fulfilment: Fulfilment | null
+  tracking: string | null
+  /** Odoo only: confirm it there. False while it is held on purpose. */
+  confirm: boolean
+  currency: string | null
+  totalMinor: number | null
+  lines: OrderLine[]
+}
+
+export interface DesiredStock {
+  kind: 'stock'
+  sku: string
+  /** Whole pieces available, never negative. */
+  quantity: number
+}
+
+export type Desired = DesiredOrder | DesiredStock
+
+export interface PlanSettings {
+  channels: readonly Channel[]
+  rules: readonly RoutingRule[]
+}
+
+export interface Wish {
+  channel: string
+  desired: DesiredOrder
+}
+
+export interface OrderPlan {
+  route: Route | null
+  wishes: Wish[]
+}
+
+/**
+ * What every system owes an order, from the projection alone. `bound` names the channels that already hold a binding of it: they are
+ * told of a cancellation even when no rule would send them the order any more.
+ */
+export function planOrder(order: CanonicalOrder, bound: readonly string[], settings: PlanSettings): OrderPlan {
+  return order.origin === ODOO_CHANNEL ? planErpOrder(order, bound, settings) : planMarketplaceOrder(order, settings)
+}
+
+function planErpOrder(order: CanonicalOrder, bound: readonly string[], settings: PlanSettings): OrderPlan {
+  const route = routeOrder(order, settings.rules, settings.channels)
+  const marketplaces = bound.filter((id) => id !== ODOO_CHANNEL)
+  const wanted = order.confirmed && order.lifecycle !== 'cancelled' ? [...new Set([...route.channels, ...marketplaces])] : marketplaces
+  const wishes: Wish[] = wanted.map((channel) => ({
+    channel,
+    desired: { ...contentOf(order), fulfilment: shippedByOdoo(order, channel, settings) },
+  }))
+  if (order.fulfilment !== 'none' && marketplaces.some((id) => ships(id, settings) === 'marketplace')) {
+    wishes.push({
+      channel: ODOO_CHANNEL,
+      desired: { ...contentOf(order), fulfilment: order.fulfilment, tracking: order.tracking, lines: [], totalMinor: null },
+    })
+  }
+  return { route, wishes }
+}
+
+function planMarketplaceOrder(order: CanonicalOrder, settings: PlanSettings): OrderPlan {
+  if (!settings.channels.some((c) => c.id === ODOO_CHANNEL && c.enabled)) return { route: null, wishes: [] }
+  if (order.payment !== 'paid' && order.payment !== 'authorized' && order.lifecycle !== 'cancelled') return { route: null, wishes: [] }
+  const held = order.flags.includes('hold_fraud') || order.flags.includes('mediation')
+  return {
+    route: null,
+    wishes: [
+      { channel: ODOO_CHANNEL, desired: { ...contentOf(order), fulfilment: order.fulfilment, tracking: order.tracking, confirm: !held } },
+    ],
+  }
+}
+
+function contentOf(order: CanonicalOrder): DesiredOrder {
+  return {
+    kind: 'order',
+    origin: order.origin,
+    orderKey: order.orderKey,
+    lifecycle: order.lifecycle === 'cancelled' ? 'cancelled' : 'open',
+    fulfilment: null,
+    tracking: null,
+    confirm: true,
+    currency: order.currency,
+    totalMinor: order.totalMinor,
+    lines: order.lines,
+  }
+}
+
+function ships(channel: string, settings: PlanSettings): Channel['shipsFrom'] {
+  return settings.channels.find((c) => c.id === channel)?.shipsFrom ?? 'marketplace'
+}
+
+// A marketplace that ships by itself knows better; telling it its own words would only make versions without content.
+function shippedByOdoo(order: CanonicalOrder, channel: string, settings: PlanSettings): Fulfilment | null {
+  return ships(channel, settings) === 'odoo' ? order.fulfilment : null
+}
+
+/** Reference that a target shows for a binding: `odoo-42`, `odoo-42-g2`; for Odoo the marketplace's own key. */
+export function referenceOf(order: Pick<CanonicalOrder, 'origin' | 'orderKey'>, generation: number): string {
+  const base = order.origin === ODOO_CHANNEL ? `odoo-${order.orderKey}` : order.orderKey
+  return generation > 1 ? `${base}-g${generation}` : base
+}
+
+/** Canonical JSON: keys sorted, so equal contents have equal text and equal hashes. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, v: unknown) =>
+    v !== null && typeof v === 'object' && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
+  )
+}

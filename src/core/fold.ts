@@ -1,0 +1,187 @@
+import type { CanonicalOrder, Flag, Fragment, Fulfilment, Identifier, Lifecycle, OrderLine, Payment } from './order.ts'
+
+/** A fragment as stored: with the fetch number that the hub drew before the request. */
+export interface Observed {
+  fragment: Fragment
+  fetchNo: number
+}
+
+export interface Fold {
+  order: CanonicalOrder
+  /** Steps back that no rule allows; the newer statement was kept raw and not applied. */
+  illegal: { axis: 'payment' | 'fulfilment' | 'lifecycle'; from: string; to: string; fetchNo: number }[]
+}
+
+/**
+ * The silver order is the fold of its observations: a pure function of the SET of observations, so every arrival order, every
+ * duplicate and every delay gives the same result. Entities whose versions do not compare fold apart; then they are joined.
+ */
+export function foldOrder(origin: string, orderKey: string, observed: readonly Observed[]): Fold {
+  const illegal: Fold['illegal'] = []
+  const entities = [...byEntity(observed).values()].map((history) => foldEntity(history, illegal))
+  return { order: join(origin, orderKey, entities), illegal }
+}
+
+function byEntity(observed: readonly Observed[]): Map<string, Observed[]> {
+  const groups = new Map<string, Observed[]>()
+  for (const o of [...observed].sort(bySourceVersion)) {
+    const key = `${o.fragment.entity}/${o.fragment.externalId}`
+    const group = groups.get(key)
+    if (group) group.push(o)
+    else groups.set(key, [o])
+  }
+  return groups
+}
+
+/** By the source's version as an instant, then by fetch number. Never by arrival, and never as text. */
+export function bySourceVersion(a: Observed, b: Observed): number {
+  return instant(a) - instant(b) || a.fetchNo - b.fetchNo || compareText(key(a), key(b))
+}
+
+const instant = (o: Observed): number => (o.fragment.version === null ? 0 : Date.parse(o.fragment.version))
+const key = (o: Observed): string => `${o.fragment.entity}/${o.fragment.externalId}/${JSON.stringify(o.fragment)}`
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+function foldEntity(history: Observed[], illegal: Fold['illegal']): Fragment {
+  const [first, ...rest] = history
+  if (!first) throw new Error('an entity without observations')
+  let current: Fragment = { ...first.fragment, identifiers: [...first.fragment.identifiers] }
+  for (const { fragment, fetchNo } of rest) {
+    const next = { ...current, ...said(fragment), identifiers: unionOf(current.identifiers, fragment.identifiers) }
+    guard('payment', mayPayment, current, next, fetchNo, illegal)
+    guard('fulfilment', mayFulfil, current, next, fetchNo, illegal)
+    guard('lifecycle', mayLifecycle, current, next, fetchNo, illegal)
+    current = next
+  }
+  return current
+}
+
+/** Absent fields were not said; they never overwrite what is known. */
+function said(fragment: Fragment): Partial<Fragment> {
+  return Object.fromEntries(Object.entries(fragment).filter(([, value]) => value !== undefined))
+}
+
+function guard<Axis extends 'payment' | 'fulfilment' | 'lifecycle'>(
+  axis: Axis,
+  may: (from: NonNullable<Fragment[Axis]>, to: NonNullable<Fragment[Axis]>) => boolean,
+  current: Fragment,
+  next: Fragment,
+  fetchNo: number,
+  illegal: Fold['illegal'],
+): void {
+  const from = current[axis]
+  const to = next[axis]
+  if (from === undefined || to === undefined || from === to || may(from, to)) return
+  next[axis] = from
+  illegal.push({ axis, from, to, fetchNo })
+}
+
+const PAYMENT_RANK: Record<Payment, number> = {
+  none: 0,
+  pending: 1,
+  authorized: 2,
+  paid: 3,
+  partially_refunded: 4,
+  refunded: 5,
+  charged_back: 5,
+}
+const FULFILMENT_RANK: Record<Fulfilment, number> = {
+  none: 0,
+  awaiting_acceptance: 1,
+  to_prepare: 2,
+  ready_to_ship: 3,
+  shipped: 4,
+  delivered: 5,
+  not_delivered: 5,
+  returned: 6,
+}
+const LIFECYCLE_RANK: Record<Lifecycle, number> = { open: 0, cancel_requested: 1, cancelled: 2, closed: 2 }
+
+// Lower rank with a newer version is legal only where the field lists it: a chargeback review, and a parcel that comes back.
+export function mayPayment(from: Payment, to: Payment): boolean {
+  return PAYMENT_RANK[to] >= PAYMENT_RANK[from] || (from === 'paid' && to === 'pending') || (from === 'charged_back' && to === 'paid')
+}
+
+export function mayFulfil(from: Fulfilment, to: Fulfilment): boolean {
+  if (from === 'delivered' && to === 'not_delivered') return false
+  return FULFILMENT_RANK[to] >= FULFILMENT_RANK[from]
+}
+
+export function mayLifecycle(from: Lifecycle, to: Lifecycle): boolean {
+  if (from === 'cancelled' || from === 'closed') return false
+  return LIFECYCLE_RANK[to] >= LIFECYCLE_RANK[from] || (from === 'cancel_requested' && to === 'open')
+}
+
+function join(origin: string, orderKey: string, entities: Fragment[]): CanonicalOrder {
+  const orders = entities.filter((e) => e.entity === 'order').sort((a, b) => compareText(a.externalId, b.externalId))
+  const movers = entities.filter((e) => e.entity === 'shipment' || e.entity === 'picking')
+  const live = orders.filter((o) => o.lifecycle !== 'cancelled')
+  const counted = live.length > 0 ? live : orders
+  return {
+    origin,
+    orderKey,
+    payment: least(
+      counted.map((o) => o.payment),
+      PAYMENT_RANK,
+      'none',
+    ),
+    fulfilment: joinedFulfilment(counted, movers),
+    lifecycle: joinedLifecycle(orders, entities),
+    flags: [...new Set(entities.flatMap((e) => e.flags ?? []))].sort() as Flag[],
+    currency: counted.find((o) => o.currency)?.currency ?? null,
+    totalMinor: sum(counted.map((o) => o.totalMinor)),
+    lines: counted.flatMap((o) => o.lines ?? []).sort(byLineId),
+    tracking: lastSaid(movers, (m) => m.tracking) ?? lastSaid(orders, (o) => o.tracking) ?? null,
+    confirmed: orders.length > 0 && orders.every((o) => o.confirmed ?? false),
+    erp: orders.find((o) => o.erp)?.erp ?? null,
+    rawStatus:
+      entities
+        .map((e) => e.rawStatus)
+        .filter(Boolean)
+        .join(' + ') || null,
+    identifiers: entities
+      .reduce<Identifier[]>((all, e) => unionOf(all, e.identifiers), [])
+      .sort((a, b) => compareText(a.kind + a.value, b.kind + b.value)),
+  }
+}
+
+function joinedFulfilment(orders: Fragment[], movers: Fragment[]): Fulfilment {
+  const said = movers.map((m) => m.fulfilment).filter((f) => f !== undefined)
+  if (said.length > 0) return least(said, FULFILMENT_RANK, 'none')
+  return least(
+    orders.map((o) => o.fulfilment),
+    FULFILMENT_RANK,
+    'none',
+  )
+}
+
+function joinedLifecycle(orders: Fragment[], entities: Fragment[]): Lifecycle {
+  const packs = entities.filter((e) => e.entity === 'pack' && e.lifecycle !== undefined)
+  if (packs.some((p) => p.lifecycle === 'cancelled') || (orders.length > 0 && orders.every((o) => o.lifecycle === 'cancelled')))
+    return 'cancelled'
+  if ([...orders, ...packs].some((e) => e.lifecycle === 'cancel_requested')) return 'cancel_requested'
+  return orders.length > 0 && orders.every((o) => o.lifecycle === 'closed') ? 'closed' : 'open'
+}
+
+function least<T extends string>(values: (T | undefined)[], rank: Record<T, number>, none: T): T {
+  const said = values.filter((v) => v !== undefined)
+  return said.reduce<T | undefined>((low, v) => (low === undefined || rank[v] < rank[low] ? v : low), undefined) ?? none
+}
+
+function sum(values: (number | undefined)[]): number | null {
+  return values.length === 0 || values.some((v) => v === undefined) ? null : values.reduce<number>((total, v) => total + (v ?? 0), 0)
+}
+
+function lastSaid<T>(entities: Fragment[], pick: (e: Fragment) => T | undefined): T | undefined {
+  return entities
+    .map(pick)
+    .filter((v) => v !== undefined)
+    .at(-1)
+}
+
+const byLineId = (a: OrderLine, b: OrderLine): number => compareText(a.lineId, b.lineId)
+
+function unionOf(a: Identifier[], b: Identifier[]): Identifier[] {
+  const seen = new Set(a.map((i) => `${i.kind}/${i.value}`))
+  return [...a, ...b.filter((i) => !seen.has(`${i.kind}/${i.value}`))]
+}

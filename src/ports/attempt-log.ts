@@ -1,0 +1,8 @@
+/**
+ * One row per request sent for a delivery or inbound event, look-ups included. The intent is committed before the request may leave;
+ * the outcome is written once. `call` receives the request id to send as `X-Request-Id`.
+ */
+export interface AttemptLog {
+  /** Records a read (look-up or fetch) around `call`. Whatever `call` throws is recorded and thrown on. */
+  read<T>(operation: string, call: (requestId: string) => Promise<T>): Promise<T>
+}

@@ -1,0 +1,69 @@
+import type { Fragment } from '../core/order.ts'
+import type { Personal, Target } from './target.ts'
+
+export interface ErpOrder {
+  fragment: Fragment
+  personal: Personal | null
+}
+
+/** A record that cannot be mapped: that order waits for a person, the rest of the batch flows. */
+export interface ErpQuarantined {
+  erpId: string
+  erpName: string
+  field: string
+  problem: string
+  version: string
+}
+
+export interface ErpBatch {
+  orders: ErpOrder[]
+  quarantined: ErpQuarantined[]
+  /** Ids that were asked for and are not readable. */
+  missing: string[]
+}
+
+export interface ErpStock {
+  sku: string
+  /** Free whole pieces, never negative. */
+  quantity: number
+  version: string
+}
+
+export interface ErpHealth {
+  version: string
+  transport: 'json-2' | 'json-rpc'
+  database: string
+  user: string
+  /** ISO instant, null when the server does not say. */
+  keyExpiresAt: string | null
+  problems: string[]
+}
+
+/** The ERP: source of truth of orders and stock, and one more target. */
+export interface Erp extends Target {
+  readonly channel: 'odoo'
+  /** The server's own time, minus nothing: windows and cursors are made of it, never of the hub's clock. ISO instant. */
+  serverTime(signal: AbortSignal): Promise<string>
+  /**
+   * Ids of the orders whose version lies in [fromIso, toIso], all pages, without reading them.
+   * A late-committed transaction shows an old version: callers overlap and reconcile id sets.
+   */
+  changedOrderIds(fromIso: string, toIso: string, signal: AbortSignal): Promise<string[]>
+  /** Ids with their versions of every order created since, for the id-set reconcile. */
+  orderVersionsSince(fromIso: string, signal: AbortSignal): Promise<{ erpId: string; version: string }[]>
+  /** Reads orders by id; one bad record never spoils the batch. At most 200 ids a call. */
+  readOrders(erpIds: readonly string[], signal: AbortSignal): Promise<ErpBatch>
+  /** SKUs whose free quantity may have moved in the window, with the quantity now. */
+  changedStock(fromIso: string, toIso: string, signal: AbortSignal): Promise<ErpStock[]>
+  /** Finds an order by id, name or client reference without storing anything: what a trace shows of an order that the hub never saw. */
+  find(typed: string, signal: AbortSignal): Promise<ErpFound[]>
+  health(signal: AbortSignal): Promise<ErpHealth>
+}
+
+export interface ErpFound {
+  erpId: string
+  erpName: string
+  reference: string | null
+  state: string
+  version: string
+}

@@ -1,0 +1,67 @@
+import type { CanonicalOrder, Fragment } from '../core/order.ts'
+import type { ErpBatch, ErpStock } from './erp.ts'
+import type { ClaimedEvent } from './inbox.ts'
+import type { Fetched } from './marketplace.ts'
+import type { Personal } from './target.ts'
+
+/** Drawn before a request, under a lease on the resource: an observation whose number is not the newest drawn is refused. */
+export interface FetchTicket {
+  channel: string
+  resource: string
+  fetchNo: number
+}
+
+export type Applied =
+  | { kind: 'applied'; orderId: string; planned: number }
+  | { kind: 'stale' | 'unchanged'; orderId: string }
+  | { kind: 'fenced' | 'refetch' }
+
+export interface CollectCursor {
+  /** ISO instant of the ERP's own time up to which everything was read. */
+  watermark: string
+}
+
+export interface CollectTicket {
+  fetchNo: number
+  cursor: CollectCursor | null
+}
+
+export interface Collected {
+  changed: number
+  unchanged: number
+  planned: number
+  quarantined: number
+}
+
+export interface OrderStore {
+  /** Draws a fetch number under a lease on the resource; null while another process fetches it. */
+  drawFetch(channel: string, resource: string, leaseMs: number): Promise<FetchTicket | null>
+  /** Gives the lease on the resource back after a failed fetch. */
+  releaseFetch(ticket: FetchTicket): Promise<void>
+  /**
+   * One transaction: stores the observations, folds the silver order anew, keeps its identifiers, plans what the other systems are owed,
+   * closes the event. `refetch`: a newer fetch number was drawn meanwhile.
+   */
+  applyEvent(claim: ClaimedEvent, ticket: FetchTicket, fetched: Fetched): Promise<Applied>
+  /** The same for what a sweep fetched without an event. */
+  applyFetched(ticket: FetchTicket, fetched: Fetched): Promise<Applied>
+  /** Draws the collector's fetch number under the cursor's lease; null while another process collects. */
+  beginCollect(cursorName: string, leaseMs: number): Promise<CollectTicket | null>
+  /** One transaction: observations, silver orders, quarantine and deliveries of a batch, and the cursor when it is the last of its window. */
+  storeCollected(cursorName: string, ticket: CollectTicket, batch: ErpBatch, cursor: CollectCursor | null): Promise<Collected>
+  /** Plans stock deliveries for every channel that takes stock; coalesced per account and SKU. */
+  storeStock(cursorName: string, ticket: CollectTicket, stock: readonly ErpStock[], cursor: CollectCursor): Promise<number>
+  endCollect(cursorName: string, ticket: CollectTicket, failure: { code: string; summary: string } | null): Promise<void>
+  /** Of these ERP ids, those whose newest observation has another version, or none. Feeds the id-set reconcile. */
+  unseenErpVersions(versions: readonly { erpId: string; version: string }[]): Promise<string[]>
+  /** ERP ids of open orders seen in the last days: some changes move no version. */
+  openErpOrderIds(days: number): Promise<string[]>
+  read(orderId: string): Promise<StoredOrder | null>
+}
+
+export interface StoredOrder {
+  orderId: string
+  order: CanonicalOrder
+  personal: Personal | null
+  fragments: Fragment[]
+}
