@@ -3,7 +3,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
-import { ensureLogins, hubDatabase, hubLogin, ownerLogin } from './cluster-logins.ts'
+import { ensureDatabase, ensureLogins, hubDatabase, hubLogin, ownerLogin } from './cluster-logins.ts'
 import { type Ground, prepareGround } from './embedded-binaries.ts'
 import {
   answersOn,
@@ -117,6 +117,7 @@ async function bringUp(cluster: Cluster, record: Record, ground: Ground, log: (t
   await startServer(cluster, record.port, settings)
   const superuserUrl = clusterUrl({ port: record.port, user: superuser, password: record.superuserPassword, database: 'postgres' })
   await ensureLogins(superuserUrl, record)
+  await ensureDatabase(superuserUrl, hubDatabase)
 }
 
 function checkVersion(dataFolder: string, version: string): void {
