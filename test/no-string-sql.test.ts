@@ -43,6 +43,10 @@ test.each([
   ['a constant made of constants', 'const a = "id"\nconst b = `${a}, state`\nconst claim = `select ${b} from delivery`\npool.query(claim)'],
   ['a migration read from its file', 'const sql = await readFile(path, "utf8")\nawait client.query(sql)'],
   ['a statement of a table of statements', 'pool.query(statements.claim, [limit])'],
+  [
+    'DDL quoted by PostgreSQL',
+    `const { rows } = await client.query("select format('create database %I', $1::text) as ddl", [name])\nawait client.query(rows[0].ddl)`,
+  ],
   ['a tagged template', 'const q = sql`select * from delivery where id = ${id}`'],
   ['a sentence that only begins like one', 'throw new Error(`Update ${name} and try again, or select another from the list`)'],
   ['a query of another kind', 'const url = `${base}?from=${from}`'],

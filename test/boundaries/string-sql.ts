@@ -6,7 +6,7 @@ const statement =
   /^\s*(select\b[^]*\bfrom\b|insert\s+into\b|update\b[^]*\bset\b|delete\s+from\b|with\b[^]*\bas\b[^]*\(|(create|alter|drop|truncate|lock)\s+(or\s+replace\s+)?(unique\s+)?(table|index|database|schema|role|user|view|function|type|sequence|trigger)\b|set\s+(local|session|role)\b|listen\s|notify\s|copy\b[^]*\b(from|to)\b)/i
 const joins = new Set(['join', 'concat', 'replace', 'replaceAll', 'format'])
 const why =
-  'SQL text is a constant and values are parameters ($1, $2): text built from values is how one query becomes another. Where a part varies, write the statements out, or use `any($1)`, `coalesce($1, …)` or `case`.'
+  'SQL text is a constant and values are parameters ($1, $2): text built from values is how one query becomes another. Where a part varies, write the statements out, or use `any($1)`, `coalesce($1, …)` or `case`. DDL takes no parameters: let PostgreSQL quote, with "select format(\'create database %I\', $1::text)", and run the text it returns.'
 
 /**
  * SQL in one file that is built from parts at run time: what is handed to `.query(…)`, and any built string that reads as a
