@@ -1,0 +1,132 @@
+import type { GateEffect } from '../../core/delivery.ts'
+import type { Pool, PoolClient } from './pool.ts'
+
+/** How a channel's gate stands, shared by every worker: `closed` circuit is the healthy state. */
+export type GateState = 'closed' | 'open' | 'probing' | 'limited' | 'paused' | 'disabled'
+
+export interface Gate {
+  state: GateState
+  /** Why a person must look, while paused. */
+  pauseCause: string | null
+  pausedAt: string | null
+  openedAt: string | null
+  probeAt: string | null
+  limitedUntil: string | null
+  failures: number
+}
+
+/** What a claim may take now: nothing while the gate is shut, one row when it is the probe. */
+export interface Passage {
+  most: number
+  probe: boolean
+}
+
+/** Consecutive failures that open the circuit. */
+const OPENS_AT = 5
+
+/**
+ * What an answer does to its channel's gate; writes only when something changes. `probe` tells whether the request was the probe of an open
+ * circuit: failures of requests that were under way when it opened do not put the next probe off.
+ */
+export async function applyGate(client: Queryable, channel: string, effect: GateEffect, probe = true): Promise<void> {
+  switch (effect.kind) {
+    case 'none':
+      return
+    case 'healthy':
+      await client.query(
+        `UPDATE channel SET circuit_failures = 0, circuit_opened_at = NULL, probe_at = NULL
+         WHERE id = $1 AND (circuit_failures <> 0 OR circuit_opened_at IS NOT NULL)`,
+        [channel],
+      )
+      return
+    case 'failure':
+      await client.query(FAILURE, [channel, probe])
+      return
+    case 'limit':
+      await client.query(
+        `UPDATE channel SET limited_until = greatest(limited_until, hub_now() + $2 * interval '1 ms')
+         WHERE id = $1 AND (limited_until IS NULL OR limited_until < hub_now() + $2 * interval '1 ms')`,
+        [channel, effect.forMs],
+      )
+      return
+    case 'pause':
+      await client.query(`UPDATE channel SET paused_at = hub_now(), pause_cause = $2 WHERE id = $1 AND paused_at IS NULL`, [
+        channel,
+        effect.cause,
+      ])
+  }
+}
+
+/** The effects of a group, in the order of their channels, so that two groups never wait for each other in a circle. */
+export async function applyGates(
+  client: Queryable,
+  effects: readonly { channel: string; effect: GateEffect; probe?: boolean }[],
+): Promise<void> {
+  const sorted = [...effects].sort((a, b) => (a.channel < b.channel ? -1 : a.channel > b.channel ? 1 : 0))
+  for (const { channel, effect, probe } of sorted) await applyGate(client, channel, effect, probe)
+}
+
+// Failed probes: 5, 10, 20, 40, 60, 60 … seconds apart.
+const FAILURE = `
+  UPDATE channel SET
+    circuit_failures = circuit_failures + 1,
+    circuit_opened_at = CASE WHEN circuit_failures + 1 >= ${OPENS_AT} THEN coalesce(circuit_opened_at, hub_now()) END,
+    probe_at = CASE WHEN circuit_failures + 1 >= ${OPENS_AT}
+                    THEN hub_now() + least(60, 5 * power(2, least(circuit_failures + 1 - ${OPENS_AT}, 10))) * interval '1 s' END
+  WHERE id = $1 AND (circuit_opened_at IS NULL OR $2)`
+
+/**
+ * Locks the channel and says how much a claim may take; in a statement of its own, before the rows are read. The lock leaves inserts that
+ * refer to the channel alone. Debit with `debitGate` in the same transaction.
+ */
+export async function openGate(client: PoolClient, channel: string, limit: number): Promise<Passage> {
+  const { rows } = await client.query<{ shut: boolean; circuit: boolean; probe_due: boolean; tokens: number }>(
+    `SELECT NOT enabled OR paused_at IS NOT NULL OR coalesce(limited_until > hub_now(), false) AS shut,
+            circuit_opened_at IS NOT NULL AS circuit,
+            coalesce(probe_at <= hub_now(), true) AS probe_due,
+            least(bucket_size, bucket_tokens + bucket_rate * greatest(0, extract(epoch FROM hub_now() - bucket_at)))::float8 AS tokens
+     FROM channel WHERE id = $1 FOR NO KEY UPDATE`,
+    [channel],
+  )
+  const gate = rows[0]
+  if (!gate || gate.shut || (gate.circuit && !gate.probe_due)) return { most: 0, probe: false }
+  return { most: Math.max(0, Math.min(limit, gate.circuit ? 1 : limit, Math.floor(gate.tokens))), probe: gate.circuit }
+}
+
+/** Takes tokens from the channel's bucket; a probe puts the next one off by the lease, so that one is under way at a time. */
+export async function debitGate(
+  client: PoolClient,
+  channel: string,
+  taken: { tokens: number; probe: boolean; leaseMs: number },
+): Promise<void> {
+  await client.query(
+    `UPDATE channel SET
+       bucket_tokens = least(bucket_size, bucket_tokens + bucket_rate * greatest(0, extract(epoch FROM hub_now() - bucket_at))) - $2,
+       bucket_at = hub_now(),
+       probe_at = CASE WHEN $3 THEN hub_now() + $4 * interval '1 ms' ELSE probe_at END
+     WHERE id = $1`,
+    [channel, taken.tokens, taken.probe, taken.leaseMs],
+  )
+}
+
+/** How the gate of a channel stands; null for an unknown channel. */
+export async function readGate(client: Pool | PoolClient, channel: string): Promise<Gate | null> {
+  const { rows } = await client.query<Gate>(
+    `SELECT CASE WHEN NOT enabled THEN 'disabled'
+                 WHEN paused_at IS NOT NULL THEN 'paused'
+                 WHEN limited_until > hub_now() THEN 'limited'
+                 WHEN circuit_opened_at IS NULL THEN 'closed'
+                 WHEN probe_at <= hub_now() THEN 'probing'
+                 ELSE 'open' END AS state,
+            pause_cause AS "pauseCause", paused_at AS "pausedAt", circuit_opened_at AS "openedAt", probe_at AS "probeAt",
+            limited_until AS "limitedUntil", circuit_failures AS failures
+     FROM channel WHERE id = $1`,
+    [channel],
+  )
+  return rows[0] ?? null
+}
+
+/** A pool or a client inside a transaction. */
+export interface Queryable {
+  query(text: string, values?: unknown[]): Promise<unknown>
+}
