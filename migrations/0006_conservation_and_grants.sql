@@ -15,6 +15,7 @@ GRANT UPDATE (last_used_at) ON api_token TO rosh_ingest;
 GRANT SELECT, INSERT, UPDATE ON channel, credential, data_key, cursor, worker_heartbeat, silver_order, identifier, resource, observation,
   binding, delivery, inbound_event, attempt, erp_quarantine, drift TO rosh_worker;
 GRANT SELECT, INSERT ON desired, order_event, inbound_request TO rosh_worker;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO rosh_worker;
 GRANT SELECT ON api_token TO rosh_worker;
 GRANT USAGE ON SEQUENCE lease_number, fetch_number TO rosh_worker;
 GRANT SELECT ON conservation TO rosh_worker;
@@ -26,6 +27,7 @@ GRANT UPDATE (state, cause, summary, reason, tries, due_at, lease, lease_until, 
 GRANT SELECT, INSERT, UPDATE ON binding, delivery TO rosh_operator;
 GRANT INSERT ON audit, plan_token_used, desired, order_event TO rosh_operator;
 GRANT UPDATE ON channel, api_token TO rosh_operator;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO rosh_operator;
 GRANT INSERT ON api_token TO rosh_operator;
 
 GRANT SELECT ON channel, silver_order, identifier, binding, desired, delivery, inbound_event, attempt, erp_quarantine, drift, cursor, worker_heartbeat,

@@ -2,6 +2,8 @@ import type { CanonicalOrder, Flag, Fragment, Fulfilment, Identifier, Lifecycle,
 
 /** A fragment as stored: with the fetch number that the hub drew before the request. */
 export interface Observed {
+  /** Where it was fetched. */
+  channel: string
   fragment: Fragment
   fetchNo: number
 }
@@ -16,16 +18,23 @@ export interface Fold {
  * The silver order is the fold of its observations: a pure function of the SET of observations, so every arrival order, every
  * duplicate and every delay gives the same result. Entities whose versions do not compare fold apart; then they are joined.
  */
-export function foldOrder(origin: string, orderKey: string, observed: readonly Observed[]): Fold {
+export function foldOrder(
+  origin: string,
+  orderKey: string,
+  observed: readonly Observed[],
+  shipsByItself: (channel: string) => boolean,
+): Fold {
   const illegal: Fold['illegal'] = []
-  const entities = [...byEntity(observed).values()].map((history) => foldEntity(history, illegal))
-  return { order: join(origin, orderKey, entities), illegal }
+  const entities = [...byEntity(observed).values()].map((history) => ({ channel: history[0]?.channel, ...foldEntity(history, illegal) }))
+  const own = entities.filter((e) => e.channel === origin)
+  const shippers = entities.filter((e) => e.channel !== undefined && e.channel !== origin && shipsByItself(e.channel))
+  return { order: join(origin, orderKey, own, shippers), illegal }
 }
 
 function byEntity(observed: readonly Observed[]): Map<string, Observed[]> {
   const groups = new Map<string, Observed[]>()
   for (const o of [...observed].sort(bySourceVersion)) {
-    const key = `${o.fragment.entity}/${o.fragment.externalId}`
+    const key = `${o.channel}/${o.fragment.entity}/${o.fragment.externalId}`
     const group = groups.get(key)
     if (group) group.push(o)
     else groups.set(key, [o])
@@ -39,7 +48,7 @@ export function bySourceVersion(a: Observed, b: Observed): number {
 }
 
 const instant = (o: Observed): number => (o.fragment.version === null ? 0 : Date.parse(o.fragment.version))
-const key = (o: Observed): string => `${o.fragment.entity}/${o.fragment.externalId}/${JSON.stringify(o.fragment)}`
+const key = (o: Observed): string => `${o.channel}/${o.fragment.entity}/${o.fragment.externalId}/${JSON.stringify(o.fragment)}`
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 function foldEntity(history: Observed[], illegal: Fold['illegal']): Fragment {
@@ -48,9 +57,13 @@ function foldEntity(history: Observed[], illegal: Fold['illegal']): Fragment {
   let current: Fragment = { ...first.fragment, identifiers: [...first.fragment.identifiers] }
   for (const { fragment, fetchNo } of rest) {
     const next = { ...current, ...said(fragment), identifiers: unionOf(current.identifiers, fragment.identifiers) }
-    guard('payment', mayPayment, current, next, fetchNo, illegal)
-    guard('fulfilment', mayFulfil, current, next, fetchNo, illegal)
-    guard('lifecycle', mayLifecycle, current, next, fetchNo, illegal)
+    illegal.push(
+      ...[
+        guard('payment', mayPayment, current, next),
+        guard('fulfilment', mayFulfil, current, next),
+        guard('lifecycle', mayLifecycle, current, next),
+      ].flatMap((step) => (step ? [{ ...step, fetchNo }] : [])),
+    )
     current = next
   }
   return current
@@ -61,19 +74,18 @@ function said(fragment: Fragment): Partial<Fragment> {
   return Object.fromEntries(Object.entries(fragment).filter(([, value]) => value !== undefined))
 }
 
+/** Keeps the old value where the step back is not allowed, and answers that step. */
 function guard<Axis extends 'payment' | 'fulfilment' | 'lifecycle'>(
   axis: Axis,
   may: (from: NonNullable<Fragment[Axis]>, to: NonNullable<Fragment[Axis]>) => boolean,
   current: Fragment,
   next: Fragment,
-  fetchNo: number,
-  illegal: Fold['illegal'],
-): void {
+): { axis: Axis; from: string; to: string } | undefined {
   const from = current[axis]
   const to = next[axis]
-  if (from === undefined || to === undefined || from === to || may(from, to)) return
+  if (from === undefined || to === undefined || from === to || may(from, to)) return undefined
   next[axis] = from
-  illegal.push({ axis, from, to, fetchNo })
+  return { axis, from, to }
 }
 
 const PAYMENT_RANK: Record<Payment, number> = {
@@ -112,9 +124,10 @@ export function mayLifecycle(from: Lifecycle, to: Lifecycle): boolean {
   return LIFECYCLE_RANK[to] >= LIFECYCLE_RANK[from] || (from === 'cancel_requested' && to === 'open')
 }
 
-function join(origin: string, orderKey: string, entities: Fragment[]): CanonicalOrder {
-  const orders = entities.filter((e) => e.entity === 'order').sort((a, b) => compareText(a.externalId, b.externalId))
-  const movers = entities.filter((e) => e.entity === 'shipment' || e.entity === 'picking')
+// Content, payment and lifecycle follow the origin; fulfilment follows the system that ships. Other systems' words stay on bindings.
+function join(origin: string, orderKey: string, entities: Fragment[], shippers: Fragment[]): CanonicalOrder {
+  const orders = entities.filter(isOrder).sort((a, b) => compareText(a.externalId, b.externalId))
+  const movers = entities.filter(isMover)
   const live = orders.filter((o) => o.lifecycle !== 'cancelled')
   const counted = live.length > 0 ? live : orders
   return {
@@ -125,13 +138,15 @@ function join(origin: string, orderKey: string, entities: Fragment[]): Canonical
       PAYMENT_RANK,
       'none',
     ),
-    fulfilment: joinedFulfilment(counted, movers),
+    fulfilment: shippers.some((s) => s.fulfilment !== undefined)
+      ? joinedFulfilment(shippers.filter(isOrder), shippers.filter(isMover))
+      : joinedFulfilment(counted, movers),
     lifecycle: joinedLifecycle(orders, entities),
     flags: [...new Set(entities.flatMap((e) => e.flags ?? []))].sort() as Flag[],
     currency: counted.find((o) => o.currency)?.currency ?? null,
     totalMinor: sum(counted.map((o) => o.totalMinor)),
     lines: counted.flatMap((o) => o.lines ?? []).sort(byLineId),
-    tracking: lastSaid(movers, (m) => m.tracking) ?? lastSaid(orders, (o) => o.tracking) ?? null,
+    tracking: lastSaid([...orders, ...movers, ...shippers], (e) => e.tracking) ?? null,
     confirmed: orders.length > 0 && orders.every((o) => o.confirmed ?? false),
     erp: orders.find((o) => o.erp)?.erp ?? null,
     rawStatus:
@@ -144,6 +159,9 @@ function join(origin: string, orderKey: string, entities: Fragment[]): Canonical
       .sort((a, b) => compareText(a.kind + a.value, b.kind + b.value)),
   }
 }
+
+const isOrder = (e: Fragment): boolean => e.entity === 'order'
+const isMover = (e: Fragment): boolean => e.entity === 'shipment' || e.entity === 'picking'
 
 function joinedFulfilment(orders: Fragment[], movers: Fragment[]): Fulfilment {
   const said = movers.map((m) => m.fulfilment).filter((f) => f !== undefined)

@@ -10,8 +10,11 @@ export interface Claim {
   claimedAs: 'pending' | 'ambiguous'
   /** Counted sends so far, this claim's not included. */
   tries: number
+  maxTries: number
   /** Claimed before without a finish, so often that it is claimed alone. */
   suspect: boolean
+  /** The one request that tests a channel whose circuit is open. */
+  probe: boolean
   wanted: Wanted
   traceparent: string | null
 }
@@ -39,13 +42,15 @@ export interface Finish {
   externalId: string | null
   shown: ShownContent | null
   summary: string | null
+  /** True when this claim sent nothing before: an uncounted settlement then takes the try back. */
+  onlySend: boolean
 }
 
 export interface Outbox {
   /** Claims due deliveries of one channel by lease, debiting its bucket; none while its gate is shut, one when it is a probe, a suspect alone. */
   claim(channel: string, limit: number): Promise<Claim[]>
-  /** Step 3: commits the send's intent (state `ambiguous`) before any byte is sent. `first` tells whether this claim has sent nothing yet. */
-  intend(claim: Claim, operation: Operation, first: boolean): Promise<Intent>
+  /** Step 3: commits the send's intent (state `ambiguous`) before any byte is sent. Counts a try, once per claim. */
+  intend(claim: Claim, operation: Operation): Promise<Intent>
   /** Commits the intent of a look-up. Null: fenced. Open attempts of earlier claims end as `unknown`. */
   intendLookUp(claim: Claim, operation: string): Promise<string | null>
   endLookUp(claim: Claim, end: AttemptEnd): Promise<void>

@@ -1,0 +1,109 @@
+import type { Channel } from '../../core/channel.ts'
+import type { Desired } from '../../core/desired.ts'
+import type { Claim } from '../../ports/outbox.ts'
+import type { Personal } from '../../ports/target.ts'
+import { debitGate, openGate } from './gate.ts'
+import { type Pool, type PoolClient, transaction } from './pool.ts'
+
+/** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */
+export const SUSPECT_AFTER = 3
+/** Unfinished claims alone that make a poison. */
+export const POISON_AFTER = 2
+
+/** Claims due deliveries of one channel: gate and bucket first, in a statement of their own, then the rows. */
+export async function claimDue(pool: Pool, channel: Channel, limit: number, openPersonal: OpenPersonal): Promise<Claim[]> {
+  const rows = await transaction(pool, async (client) => {
+    const { most, probe } = await openGate(client, channel.id, limit)
+    if (most < 1) return []
+    const alone = await claimRows(client, channel, 1, 'alone')
+    const claimed = alone.length > 0 ? alone : await claimRows(client, channel, most, 'together')
+    if (claimed.length > 0) await debitGate(client, channel.id, { tokens: claimed.length, probe, leaseMs: channel.timing.leaseMs })
+    return claimed.map((row) => ({ ...row, probe }))
+  })
+  return Promise.all(rows.map((row) => toClaim(row, channel.id, openPersonal)))
+}
+
+export type OpenPersonal = (keyId: string, orderId: string, sealed: Buffer) => Promise<Personal | null>
+
+interface ClaimedRow {
+  id: string
+  binding_id: string
+  lease: string
+  state: 'pending' | 'ambiguous'
+  tries: number
+  max_tries: number
+  unfinished: number
+  version: string
+  generation: number
+  reference: string
+  external_id: string | null
+  first_sent_at: string | null
+  content: Desired
+  order_id: string | null
+  personal: Buffer | null
+  key_id: string | null
+  traceparent: string | null
+}
+
+// Claimed rows stay as they are under a lease instead of moving to a state of their own: a worker that dies needs no clean-up.
+async function claimRows(client: PoolClient, channel: Channel, limit: number, mode: 'alone' | 'together'): Promise<ClaimedRow[]> {
+  const alone = mode === 'alone'
+  const { rows } = await client.query<ClaimedRow>(
+    `WITH due AS MATERIALIZED (
+       SELECT d.id FROM delivery d
+       WHERE d.channel = $1 AND d.state IN ('pending', 'ambiguous') AND d.due_at <= hub_now()
+         AND (d.lease_until IS NULL OR d.lease_until <= hub_now())
+         AND CASE WHEN $4 THEN d.unfinished >= ${SUSPECT_AFTER} AND d.unfinished_alone < ${POISON_AFTER} ELSE d.unfinished < ${SUSPECT_AFTER} END
+         AND (d.state = 'ambiguous' OR NOT EXISTS (SELECT FROM delivery a WHERE a.binding_id = d.binding_id AND a.state = 'ambiguous'))
+       ORDER BY d.due_at, d.id LIMIT $2 FOR UPDATE SKIP LOCKED
+     ), claimed AS (
+       UPDATE delivery d SET lease = nextval('lease_number'), lease_until = hub_now() + $3 * interval '1 ms',
+         unfinished = d.unfinished + 1, unfinished_alone = d.unfinished_alone + CASE WHEN $4 THEN 1 ELSE 0 END
+       FROM due WHERE d.id = due.id RETURNING d.*
+     )
+     SELECT c.id, c.binding_id, c.lease, c.state, c.tries, c.max_tries, c.unfinished, c.version, c.generation, c.traceparent, c.order_id,
+            b.reference, b.external_id, b.first_sent_at, w.content, s.personal, s.key_id
+     FROM claimed c JOIN binding b ON b.id = c.binding_id JOIN desired w ON w.id = c.desired_id LEFT JOIN silver_order s ON s.id = c.order_id
+     ORDER BY c.due_at, c.id`,
+    [channel.id, limit, channel.timing.leaseMs, alone],
+  )
+  return rows
+}
+
+async function toClaim(row: ClaimedRow & { probe: boolean }, channel: string, openPersonal: OpenPersonal): Promise<Claim> {
+  const sealed = row.personal !== null && row.key_id !== null && row.order_id !== null
+  return {
+    deliveryId: row.id,
+    bindingId: row.binding_id,
+    lease: row.lease,
+    claimedAs: row.state,
+    tries: row.tries,
+    maxTries: row.max_tries,
+    suspect: row.unfinished > SUSPECT_AFTER,
+    probe: row.probe,
+    traceparent: row.traceparent,
+    wanted: {
+      channel,
+      reference: row.reference,
+      generation: row.generation,
+      version: Number(row.version),
+      externalId: row.external_id,
+      desired: row.content,
+      firstSentAt: row.first_sent_at,
+      personal: sealed ? await openPersonal(row.key_id ?? '', row.order_id ?? '', row.personal ?? Buffer.alloc(0)) : null,
+    },
+  }
+}
+
+/** Gives up on what crashed its worker even when claimed alone. An unknown send stays `ambiguous` and blocking; only a person moves it. */
+export async function endPoison(pool: Pool, channel: string): Promise<number> {
+  const { rowCount } = await pool.query(
+    `UPDATE delivery SET cause = 'poison', summary = 'its worker ended five times while it was in hand, twice with nothing else',
+       state = CASE WHEN state = 'pending' THEN 'dead' ELSE state END, reason = 'poison', lease = NULL, lease_until = NULL,
+       ended_at = CASE WHEN state = 'pending' THEN hub_now() END, state_version = state_version + 1
+     WHERE channel = $1 AND state IN ('pending', 'ambiguous') AND unfinished_alone >= ${POISON_AFTER} AND cause IS DISTINCT FROM 'poison'
+       AND (lease_until IS NULL OR lease_until <= hub_now())`,
+    [channel],
+  )
+  return rowCount ?? 0
+}

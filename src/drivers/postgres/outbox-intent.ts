@@ -1,0 +1,130 @@
+import type { Channel } from '../../core/channel.ts'
+import type { Operation } from '../../core/delivery.ts'
+import type { AttemptEnd, Claim, Intent } from '../../ports/outbox.ts'
+import { type Pool, transaction } from './pool.ts'
+
+export interface IntentItem {
+  claim: Claim
+  operation: Operation
+  channel: Channel
+}
+
+/** Step 3 for a group: each item has its own lease, gate and fence; one commit carries them all. */
+export async function intendAll(pool: Pool, items: IntentItem[]): Promise<Intent[]> {
+  const { rows } = await pool.query<{ delivery_id: string; verdict: 'intended' | 'superseded' | 'gate-shut'; attempt_id: string | null }>(
+    INTEND,
+    [JSON.stringify(items.map(toRow))],
+  )
+  const verdicts = new Map(rows.map((row) => [row.delivery_id, row]))
+  return items.map(({ claim }) => {
+    const row = verdicts.get(claim.deliveryId)
+    if (!row) return { kind: 'fenced' }
+    return row.verdict === 'intended' && row.attempt_id !== null
+      ? { kind: 'intended', requestId: row.attempt_id }
+      : { kind: row.verdict === 'intended' ? 'fenced' : row.verdict }
+  })
+}
+
+function toRow({ claim, operation, channel }: IntentItem): Record<string, unknown> {
+  const { marginMs, timeoutMs, settleMs, leaseMs } = channel.timing
+  return {
+    delivery_id: claim.deliveryId,
+    lease: claim.lease,
+    claimed_as: claim.claimedAs,
+    operation,
+    probe: claim.probe,
+    due_ms: marginMs + timeoutMs + settleMs,
+    lease_ms: leaseMs,
+    trace_id: traceIdOf(claim.traceparent),
+  }
+}
+
+const traceIdOf = (traceparent: string | null): string | null => traceparent?.split('-')[1] ?? null
+
+// The row lock comes first; what is tested beside it (a newer version, the gate) may change right after and is caught by the next step.
+const INTEND = `
+  WITH item AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS i(delivery_id bigint, lease bigint, claimed_as text, operation text, probe boolean, due_ms integer, lease_ms integer, trace_id text)
+  ), held AS MATERIALIZED (
+    SELECT d.id, d.binding_id, d.channel, i.*
+    FROM item i JOIN delivery d ON d.id = i.delivery_id
+    WHERE d.lease = i.lease AND d.state = i.claimed_as
+    ORDER BY d.id FOR UPDATE OF d
+  ), judged AS MATERIALIZED (
+    SELECT h.*, CASE
+      WHEN h.claimed_as = 'ambiguous' AND EXISTS (SELECT FROM delivery n WHERE n.binding_id = h.binding_id AND n.state = 'pending') THEN 'superseded'
+      WHEN NOT c.enabled OR c.paused_at IS NOT NULL OR coalesce(c.limited_until > hub_now(), false) OR (c.circuit_opened_at IS NOT NULL AND NOT h.probe) THEN 'gate-shut'
+      ELSE 'intended' END AS verdict
+    FROM held h JOIN channel c ON c.id = h.channel
+  ), sent AS (
+    UPDATE delivery d SET state = 'ambiguous', cause = 'ambiguous-outcome', due_at = hub_now() + j.due_ms * interval '1 ms',
+      lease_until = hub_now() + j.lease_ms * interval '1 ms', state_version = d.state_version + 1,
+      tries = d.tries + CASE WHEN d.counted_lease IS DISTINCT FROM d.lease THEN 1 ELSE 0 END, counted_lease = d.lease
+    FROM judged j WHERE d.id = j.id AND j.verdict = 'intended'
+    RETURNING d.id, d.channel, j.operation, d.lease, j.trace_id
+  ), ended AS (
+    UPDATE delivery d SET state = CASE WHEN j.verdict = 'superseded' THEN 'superseded' ELSE d.state END,
+      cause = CASE WHEN j.verdict = 'superseded' THEN 'superseded' ELSE d.cause END,
+      ended_at = CASE WHEN j.verdict = 'superseded' THEN hub_now() END,
+      lease = NULL, lease_until = NULL, unfinished = 0, unfinished_alone = 0, state_version = d.state_version + 1
+    FROM judged j WHERE d.id = j.id AND j.verdict <> 'intended'
+  ), marked AS (
+    UPDATE binding b SET first_sent_at = hub_now() FROM judged j WHERE b.id = j.binding_id AND j.verdict = 'intended' AND b.first_sent_at IS NULL
+  ), tried AS (
+    INSERT INTO attempt (delivery_id, channel, purpose, operation, lease, started_at, trace_id)
+    SELECT id, channel, 'send', operation, lease, hub_now(), trace_id FROM sent
+    RETURNING id, delivery_id
+  )
+  SELECT j.id AS delivery_id, j.verdict, t.id AS attempt_id FROM judged j LEFT JOIN tried t ON t.delivery_id = j.id`
+
+/** Commits the intent of a look-up; ends what earlier claims left open as unknown. Null: fenced. */
+export async function intendLookUp(pool: Pool, claim: Claim, operation: string): Promise<string | null> {
+  const { rows } = await pool.query<{ id: string }>(
+    `WITH held AS MATERIALIZED (
+       SELECT id, channel FROM delivery WHERE id = $1 AND lease = $2 AND state IN ('pending', 'ambiguous') FOR UPDATE
+     ), left_open AS (
+       UPDATE attempt SET outcome = 'unknown', error_code = 'no-answer', ended_at = hub_now(), summary = 'its worker ended before the answer'
+       WHERE delivery_id = (SELECT id FROM held) AND outcome IS NULL AND lease <> $2
+     )
+     INSERT INTO attempt (delivery_id, channel, purpose, operation, lease, started_at, trace_id)
+     SELECT id, channel, 'look-up', $3, $2, hub_now(), $4 FROM held RETURNING id`,
+    [claim.deliveryId, claim.lease, operation, traceIdOf(claim.traceparent)],
+  )
+  return rows[0]?.id ?? null
+}
+
+/** Writes an attempt's outcome once; a second writer changes nothing. */
+export async function endAttempts(pool: Pool | Queryable, ends: readonly AttemptEnd[]): Promise<void> {
+  if (ends.length === 0) return
+  await pool.query(
+    `UPDATE attempt a SET outcome = e.outcome, ended_at = hub_now(), error_code = e.error_code, http_status = e.http_status, summary = e.summary, their_text = e.their_text
+     FROM jsonb_to_recordset($1::jsonb) AS e(id bigint, outcome text, error_code text, http_status integer, summary text, their_text text)
+     WHERE a.id = e.id AND a.outcome IS NULL`,
+    [
+      JSON.stringify(
+        ends.map((e) => ({
+          id: e.requestId,
+          outcome: e.outcome,
+          error_code: e.code,
+          http_status: e.httpStatus,
+          summary: e.summary,
+          their_text: e.theirText,
+        })),
+      ),
+    ],
+  )
+}
+
+export interface Queryable {
+  query(text: string, values?: unknown[]): Promise<unknown>
+}
+
+/** Gives an unstarted claim back: it counts neither as a try nor as an unfinished claim. */
+export async function releaseClaim(pool: Pool, claim: Claim): Promise<void> {
+  await transaction(pool, async (client) => {
+    await client.query(
+      `UPDATE delivery SET lease = NULL, lease_until = NULL, unfinished = greatest(unfinished - 1, 0) WHERE id = $1 AND lease = $2 AND state = $3`,
+      [claim.deliveryId, claim.lease, claim.claimedAs],
+    )
+  })
+}

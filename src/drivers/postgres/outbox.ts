@@ -1,0 +1,57 @@
+import type { Channel } from '../../core/channel.ts'
+import type { Claim, Outbox } from '../../ports/outbox.ts'
+import { grouped } from './group.ts'
+import { claimDue, endPoison, type OpenPersonal } from './outbox-claim.ts'
+import { bindRows, finishAll, type FinishItem } from './outbox-finish.ts'
+import { endAttempts, intendAll, type IntentItem, intendLookUp, releaseClaim } from './outbox-intent.ts'
+import { type Pool, transaction } from './pool.ts'
+
+export interface PostgresOutbox extends Outbox {
+  /** Waits for grouped statements under way; call before the pool closes. */
+  drain(): Promise<void>
+}
+
+const UNIQUE_VIOLATION = '23505'
+const GROUP = { maxRows: 200, maxBytes: 1_000_000, maxWaitingRows: 5_000, sizeOf: () => 1 }
+
+/** The outbox over PostgreSQL: many rows a statement, one lease, gate and fence each. */
+export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPersonal: OpenPersonal): PostgresOutbox {
+  const byId = new Map(channels.map((c) => [c.id, c]))
+  const channelOf = (id: string): Channel => {
+    const channel = byId.get(id)
+    if (!channel) throw new Error(`no channel ${id} is configured`)
+    return channel
+  }
+  const intents = grouped({ run: (items: IntentItem[]) => intendOrFence(pool, items), flights: 2, ...GROUP })
+  const finishes = grouped({ run: (items: FinishItem[]) => finishAll(pool, items), flights: 2, ...GROUP })
+  return {
+    async claim(channel, limit) {
+      await endPoison(pool, channel)
+      return claimDue(pool, channelOf(channel), limit, openPersonal)
+    },
+    intend: (claim, operation) => intents.add({ claim, operation, channel: channelOf(claim.wanted.channel) }),
+    intendLookUp: (claim, operation) => intendLookUp(pool, claim, operation),
+    endLookUp: (_claim, end) => endAttempts(pool, [end]),
+    bind: (claim, externalId, shown) => bind(pool, claim, externalId, shown),
+    finish: (claim, finish) => finishes.add({ claim, finish, channel: channelOf(claim.wanted.channel) }),
+    release: (claim) => releaseClaim(pool, claim),
+    async drain() {
+      await intents.drain()
+      await finishes.drain()
+    },
+  }
+}
+
+// Two versions of one binding can never both be in flight: the index says no, and this one stays behind.
+async function intendOrFence(pool: Pool, items: IntentItem[]): ReturnType<typeof intendAll> {
+  try {
+    return await intendAll(pool, items)
+  } catch (error) {
+    if (items.length === 1 && (error as { code?: string }).code === UNIQUE_VIOLATION) return [{ kind: 'fenced' }]
+    throw error
+  }
+}
+
+async function bind(pool: Pool, claim: Claim, externalId: string, shown: unknown): Promise<void> {
+  await transaction(pool, (client) => bindRows(client, [{ binding_id: claim.bindingId, external_id: externalId, shown }]))
+}
