@@ -27,6 +27,8 @@ export async function migrate({ url, folder, log }: MigrationRun): Promise<strin
   client.on('error', () => {}) // the query that was running rejects with it
   await client.connect()
   try {
+    // Without it a statement of a killed run goes on, and holds the lock, until it ends. Not every platform can do it.
+    await client.query(`set client_connection_check_interval = '1s'`).catch(() => {})
     // Session level: it outlives the single transactions, and the server frees it when this process dies.
     await client.query('select pg_advisory_lock($1)', [lockKey])
     await client.query(bookkeeping)
