@@ -1,7 +1,7 @@
 import { beginRun, dropDatabasesOf, endRun, runVariable } from './test-server.ts'
 
 /** Gives the run a folder for its PostgreSQL and ends both with the run, also on Ctrl-C. */
-export default function setup(): () => Promise<void> {
+export function setup(): () => Promise<void> {
   const folder = beginRun()
   process.env[runVariable] = folder
   const end = () => endRun(folder)

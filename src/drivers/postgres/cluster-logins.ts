@@ -16,19 +16,19 @@ export type LoginPasswords = { ownerPassword: string; hubPassword: string }
  */
 export async function ensureLogins(superuserUrl: string, passwords: LoginPasswords): Promise<void> {
   await withClient(superuserUrl, async (client) => {
-    await ensureRole(client, ownerLogin, 'login createrole nosuperuser', passwords.ownerPassword)
-    await ensureRole(client, hubLogin, 'login nocreaterole nocreatedb nosuperuser', passwords.hubPassword)
-    for (const role of hubRoles) await ensureRole(client, role, 'nologin')
-    await client.query(`grant ${hubRoles.join(', ')} to ${hubLogin}`)
+    for (const role of [ownerLogin, hubLogin, ...hubRoles]) {
+      await runQuoted(client, `select format('create role %I', $1::text) as ddl where to_regrole($1) is null`, [role])
+    }
+    await runQuoted(client, alterLogin, [ownerLogin, 'createrole', passwords.ownerPassword])
+    await runQuoted(client, alterLogin, [hubLogin, 'nocreaterole', passwords.hubPassword])
+    await runQuoted(client, grantToLogin, [hubRoles, hubLogin])
   })
 }
 
 /** Creates a database owned by `rosh_migrator`, or confirms it. Needs a superuser's URL. */
 export async function ensureDatabase(superuserUrl: string, name: string): Promise<void> {
-  await withClient(superuserUrl, async (client) => {
-    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name])
-    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)} owner ${ownerLogin}`)
-  })
+  const create = `select format('create database %I owner %I', $1::text, $2::text) as ddl where not exists (select from pg_database where datname = $1)`
+  await withClient(superuserUrl, (client) => runQuoted(client, create, [name, ownerLogin]))
 }
 
 /**
@@ -37,16 +37,18 @@ export async function ensureDatabase(superuserUrl: string, name: string): Promis
  * statement an administrator must run.
  */
 export async function grantRoles({ url, login }: { url: string; login?: string }): Promise<void> {
-  await withClient(url, async (client) => {
-    const { rows } = await client.query<{ name: string }>('select coalesce($1, session_user::text) as name', [login ?? null])
-    const statement = `grant ${hubRoles.join(', ')} to ${client.escapeIdentifier(rows[0]?.name ?? '')}`
-    try {
-      await client.query(statement)
-    } catch (error) {
-      throw new Error(`the database login may not grant the hub's roles: let an administrator run "${statement}"`, { cause: error })
-    }
+  await withClient(url, (client) => runQuoted(client, grantToLogin, [hubRoles, login ?? null])).catch((error: Error) => {
+    const who = login ?? 'the login of the database URL'
+    throw new Error(`the database login may not grant the hub's roles: let an administrator grant ${hubRoles.join(', ')} to ${who}`, {
+      cause: error,
+    })
   })
 }
+
+const alterLogin = `select format('alter role %I login nosuperuser nocreatedb ' || $2 || ' password %L', $1::text, $3::text) as ddl`
+
+const grantToLogin = `select format('grant %s to %I', string_agg(quote_ident(role), ', '), coalesce($2::text, session_user::text)) as ddl
+  from unnest($1::text[]) as role`
 
 async function withClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
@@ -59,9 +61,8 @@ async function withClient(url: string, work: (client: pg.Client) => Promise<void
   }
 }
 
-async function ensureRole(client: pg.Client, name: string, rights: string, password?: string): Promise<void> {
-  const { rowCount } = await client.query('select 1 from pg_roles where rolname = $1', [name])
-  const verb = rowCount === 0 ? 'create' : 'alter'
-  const secret = password === undefined ? '' : ` password ${client.escapeLiteral(password)}`
-  await client.query(`${verb} role ${name} ${rights}${secret}`)
+// DDL takes no parameters: `question` lets PostgreSQL quote the statement, which then runs; no row means nothing to do.
+async function runQuoted(client: pg.Client, question: string, values: unknown[]): Promise<void> {
+  const { rows } = await client.query<{ ddl: string }>(question, values)
+  for (const { ddl } of rows) await client.query(ddl)
 }

@@ -67,7 +67,7 @@ test('before the first start there is nothing to attach to', async () => {
 test('two starters at once get one server, which outlives both when they are killed', async () => {
   const [one, two] = [starter(), starter()]
   const instances = await Promise.all([one.started, two.started])
-  expect(instances.map(({ attached }) => attached).toSorted()).toEqual([false, true])
+  expect(instances.filter(({ attached }) => attached)).toHaveLength(1)
   expect(instances[0].databaseUrl).toBe(instances[1].databaseUrl)
   await Promise.all([one.kill(), two.kill()])
   const attached = (await attachEmbedded({ home })) as Instance

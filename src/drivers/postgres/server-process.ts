@@ -181,7 +181,7 @@ function recordedPid(dataFolder: string): number | undefined {
 
 // Our own environment stays out: PGDATA, PGPORT or LD_LIBRARY_PATH of the caller must not reach the server.
 function surroundings(cluster: Cluster): { cwd: string; env: NodeJS.ProcessEnv; uid?: number; gid?: number } {
-  return { cwd: dirname(cluster.dataFolder), env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' }, ...cluster.runAs }
+  return { cwd: dirname(cluster.dataFolder), env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' }, ...cluster.runAs }
 }
 
 function runToEnd(program: string, args: string[], cluster: Cluster): Promise<void> {
