@@ -148,11 +148,12 @@ test('a start that PostgreSQL refuses shows its own words', async () => {
   writeFileSync(file, settings)
 })
 
-test('a damaged record is named, not replaced', async () => {
+test('a damaged or missing record is named, not replaced', async () => {
   const file = join(home, 'postgres.json')
   writeFileSync(file, '{}')
   await expect(attachEmbedded({ home })).rejects.toThrow(/postgres\.json is damaged/)
   rmSync(file)
+  await expect(startEmbedded({ home, log })).rejects.toThrow(/postgres\.json is missing, which holds the passwords/)
 })
 
 function listen(port: number): Promise<Server> {

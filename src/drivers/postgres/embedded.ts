@@ -44,6 +44,7 @@ export async function startEmbedded({ home, log }: { home: string; log: (text: s
     const known = readRecord(folder)
     if (known !== undefined && (await settled(known))) return instanceOf(known, true)
     const ground = prepareGround(folder, log)
+    if (known === undefined) await setLeftOverAside(folder, ground, log)
     const record = known ?? (await newRecord(ground))
     if (!(await isPortFree(record.port))) {
       const taken = record.port
@@ -103,6 +104,20 @@ async function settled(record: Record): Promise<boolean> {
       )
     await delay(50)
   }
+}
+
+// Data without its record cannot be opened: the passwords are gone.
+async function setLeftOverAside(home: string, ground: Ground, log: (text: string) => void): Promise<void> {
+  const data = join(ground.storage, 'data')
+  if (!existsSync(data)) return
+  if (ground.storage.startsWith(join(home, 'postgres'))) {
+    throw new Error(`${recordFile(home)} is missing, which holds the passwords of ${data}: restore it, or move ${data} away to begin anew`)
+  }
+  // The home was removed, but not what could not be kept in it: whoever did that wants to begin anew.
+  await stopServer(data)
+  const aside = `${data}.left-over-${Date.now()}`
+  renameSync(data, aside)
+  log(`The data of a former ${home} was moved to ${aside}; remove it when nobody needs it`)
 }
 
 async function bringUp(cluster: Cluster, record: Record, ground: Ground, log: (text: string) => void): Promise<void> {
