@@ -1,0 +1,71 @@
+import type { Account } from './account.ts'
+import type { Item, StockLocation } from './item.ts'
+import { availableQuantity, withQuantity } from './item.ts'
+import type { Sim } from './sim.ts'
+import { saveItem } from './sim.ts'
+import { vendorTime } from './vendor-time.ts'
+import { nextId, skuKey } from './world.ts'
+
+export interface NewItem {
+  sku: string
+  title?: string | undefined
+  price: number
+  currency: string
+  quantity?: number | undefined
+  locations?: StockLocation[] | undefined
+  logisticType?: string | undefined
+}
+
+/** Stock of a listing nobody gave a quantity for. */
+const DEFAULT_QUANTITY = 1_000
+
+/** The seller's listing of a SKU; one that is not there yet is listed on the fly. */
+export function itemFor(sim: Sim, seller: Account, from: NewItem, by: 'client' | 'admin'): Item {
+  return sim.world.itemsBySku.get(skuKey(seller.user_id, from.sku)) ?? addItem(sim, seller, from, by)
+}
+
+export function addItem(sim: Sim, seller: Account, from: NewItem, by: 'client' | 'admin'): Item {
+  const store = { type: 'seller_warehouse', network_node_id: '123451', store_id: '9876543', quantity: from.quantity ?? DEFAULT_QUANTITY }
+  const item: Item = {
+    id: `MLC${nextId(sim.world, 'item')}`,
+    user_product_id: `MLCU${nextId(sim.world, 'userProduct')}`,
+    seller_id: seller.user_id,
+    sku: from.sku,
+    title: from.title ?? from.sku,
+    price: from.price,
+    currency_id: from.currency,
+    status: 'active',
+    sub_status: [],
+    logistic_type: from.logisticType ?? 'drop_off',
+    version: 1,
+    locations: from.locations ?? [store],
+    last_updated: vendorTime(sim.nowMs()),
+  }
+  saveItem(sim, item, by, null)
+  return item
+}
+
+/** The marketplace takes a sale off its own stock, warehouse by warehouse, and never below zero. */
+export function takeFromStock(sim: Sim, item: Item, quantity: number): void {
+  let left = quantity
+  const locations = item.locations.map((location) => {
+    const taken = Math.min(location.quantity, left)
+    left -= taken
+    return { ...location, quantity: location.quantity - taken }
+  })
+  setStock(sim, item, locations, { by: 'admin', requestId: null })
+}
+
+export function setStock(
+  sim: Sim,
+  item: Item,
+  locations: StockLocation[],
+  act: { by: 'client' | 'admin'; requestId: string | null },
+): Item {
+  const changed = withQuantity(item, locations, vendorTime(sim.nowMs()))
+  saveItem(sim, changed, act.by, act.requestId)
+  const resource = availableQuantity(changed) === availableQuantity(item) ? null : `/items/${item.id}`
+  if (resource !== null) sim.notifier.notify({ topic: 'items', resource, userId: item.seller_id })
+  sim.notifier.notify({ topic: 'stock-location', resource: `/user-products/${item.user_product_id}/stock`, userId: item.seller_id })
+  return changed
+}
