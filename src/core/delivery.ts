@@ -47,6 +47,7 @@ export interface RetryPolicy {
   random: number
 }
 
+const MOST_NOT_FOUND = 5
 const DEFAULT_LIMIT_MS = 30_000
 const LONGEST_LIMIT_MS = 6 * 3_600_000
 
@@ -118,8 +119,9 @@ export function settleFetch(
   const held = failure.code === 'unreachable' || failure.code === 'unauthorized' || failure.code === 'rate-limited'
   if (held) return { state: 'pending', delayMs, counted: false, gate }
   const permanent = failure.code === 'rejected' || failure.code === 'unsupported'
-  // A 404 right after a notification is propagation, so it is tried again before it is given up on.
-  if (permanent || tries >= policy.maxTries) return { state: 'dead', cause: failure.detail.causeCode ?? 'inbound-dead', gate }
+  // A 404 right after a notification is propagation (MercadoLibre: minutes), so it is tried again before it is given up on.
+  const absent = failure.code === 'not-found' && tries >= MOST_NOT_FOUND
+  if (permanent || absent || tries >= policy.maxTries) return { state: 'dead', cause: failure.detail.causeCode ?? 'inbound-dead', gate }
   return { state: 'pending', delayMs, counted: true, gate }
 }
 

@@ -22,6 +22,12 @@ export interface ErpBatch {
   missing: string[]
 }
 
+export interface ErpVersion {
+  erpId: string
+  /** ISO instant in UTC, whole seconds. */
+  version: string
+}
+
 export interface ErpStock {
   sku: string
   /** Free whole pieces, never negative. */
@@ -45,12 +51,12 @@ export interface Erp extends Target {
   /** The server's own time, minus nothing: windows and cursors are made of it, never of the hub's clock. ISO instant. */
   serverTime(signal: AbortSignal): Promise<string>
   /**
-   * Ids of the orders whose version lies in [fromIso, toIso], all pages, without reading them.
+   * The orders whose version lies in [fromIso, toIso], all pages, by id and version, without reading them whole.
    * A late-committed transaction shows an old version: callers overlap and reconcile id sets.
    */
-  changedOrderIds(fromIso: string, toIso: string, signal: AbortSignal): Promise<string[]>
-  /** Ids with their versions of every order created since, for the id-set reconcile. */
-  orderVersionsSince(fromIso: string, signal: AbortSignal): Promise<{ erpId: string; version: string }[]>
+  changedOrders(fromIso: string, toIso: string, signal: AbortSignal): Promise<ErpVersion[]>
+  /** Id and version of every order CREATED since, whatever its version, for the id-set reconcile. */
+  orderVersionsSince(fromIso: string, signal: AbortSignal): Promise<ErpVersion[]>
   /** Reads orders by id; one bad record never spoils the batch. At most 200 ids a call. */
   readOrders(erpIds: readonly string[], signal: AbortSignal): Promise<ErpBatch>
   /** SKUs whose free quantity may have moved in the window, with the quantity now. */

@@ -56,6 +56,8 @@ export interface OrderStore {
   unseenErpVersions(versions: readonly { erpId: string; version: string }[]): Promise<string[]>
   /** ERP ids of open orders seen in the last days: some changes move no version. */
   openErpOrderIds(days: number): Promise<string[]>
+  /** Plans what the order is owed and has no version of yet. Answers how many versions that made. */
+  replan(orderId: string): Promise<number>
   read(orderId: string): Promise<StoredOrder | null>
 }
 

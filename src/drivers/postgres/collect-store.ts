@@ -3,8 +3,7 @@ import type { ErpBatch, ErpStock } from '../../ports/erp.ts'
 import type { Collected, CollectCursor, CollectTicket } from '../../ports/order-store.ts'
 import { currentTraceparent } from '../../telemetry.ts'
 import { type ApplySettings, applyArrivals } from './order-apply.ts'
-import { wakeOutbox } from './order-store.ts'
-import { planAll } from './plan.ts'
+import { planAll, wakeOutbox } from './plan.ts'
 import type { Pool, PoolClient } from './pool.ts'
 
 export async function beginCollect(pool: Pool, name: string, leaseMs: number): Promise<CollectTicket | null> {
@@ -67,7 +66,11 @@ export class CollectFenced extends Error {
 }
 
 async function holdsCursor(client: PoolClient, name: string, ticket: CollectTicket): Promise<boolean> {
-  const { rowCount } = await client.query(`SELECT FROM cursor WHERE name = $1 AND fetch_no = $2 FOR UPDATE`, [name, ticket.fetchNo])
+  // A long read keeps its lease as long as it makes progress.
+  const { rowCount } = await client.query(
+    `UPDATE cursor SET lease_until = greatest(lease_until, hub_now() + interval '60 s') WHERE name = $1 AND fetch_no = $2`,
+    [name, ticket.fetchNo],
+  )
   return rowCount === 1
 }
 

@@ -1,6 +1,7 @@
 import { ODOO_CHANNEL } from '../../core/channel.ts'
 import { planOrder, type PlanSettings, referenceOf } from '../../core/desired.ts'
 import { foldOrder, type Observed } from '../../core/fold.ts'
+import type { CanonicalOrder } from '../../core/order.ts'
 import type { ShownContent } from '../../ports/target.ts'
 import {
   type Arrival,
@@ -54,9 +55,9 @@ export async function applyArrivals(
   const changed = await writeProjections(client, projections)
   await insertIdentifiers(client, identifiersOf(arrivals, orders))
   await observeBindings(client, shownOf(arrivals, orders))
-  const wishes = await wishesOf(
+  const wishes = await wishesFor(
     client,
-    projections.filter((p) => changed.has(p.orderId)),
+    projections.filter((p) => changed.has(p.orderId)).map((p) => ({ orderId: p.orderId, order: p.fold.order })),
     settings,
     traceparent,
   )
@@ -182,21 +183,22 @@ function shownOf(
   })
 }
 
-async function wishesOf(
+/** What every other system is owed of these orders, on the bindings they already have. */
+export async function wishesFor(
   client: PoolClient,
-  projections: Projection[],
+  orders: readonly { orderId: string; order: CanonicalOrder }[],
   settings: ApplySettings,
   traceparent: string | null,
 ): Promise<BindingWish[]> {
-  if (projections.length === 0) return []
+  if (orders.length === 0) return []
   const { rows } = await client.query<{ order_id: string; channel: string; generation: number }>(
     `SELECT order_id, channel, generation FROM binding WHERE order_id = ANY($1::bigint[])`,
-    [projections.map((p) => p.orderId)],
+    [orders.map((o) => o.orderId)],
   )
-  return projections.flatMap(({ orderId, fold }) => {
+  return orders.flatMap(({ orderId, order }) => {
     const bound = rows.filter((r) => r.order_id === orderId)
     return planOrder(
-      fold.order,
+      order,
       bound.map((b) => b.channel),
       settings.plan,
     ).wishes.map(({ channel, desired }) => ({
@@ -204,8 +206,8 @@ async function wishesOf(
       orderId,
       sku: null,
       desired,
-      reference: referenceOf(fold.order, bound.find((b) => b.channel === channel)?.generation ?? 1),
-      externalId: channel === ODOO_CHANNEL && fold.order.origin === ODOO_CHANNEL ? fold.order.orderKey : null,
+      reference: referenceOf(order, bound.find((b) => b.channel === channel)?.generation ?? 1),
+      externalId: channel === ODOO_CHANNEL && order.origin === ODOO_CHANNEL ? order.orderKey : null,
       maxTries: settings.maxTries,
       traceparent,
     }))

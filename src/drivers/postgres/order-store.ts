@@ -6,6 +6,8 @@ import { currentTraceparent } from '../../telemetry.ts'
 import { beginCollect, endCollect, openErpOrderIds, storeCollected, storeStock, unseenErpVersions } from './collect-store.ts'
 import { applyGate } from './gate.ts'
 import { type ApplySettings, applyArrivals, type ArrivalOutcome } from './order-apply.ts'
+import { wakeOutbox } from './plan.ts'
+import { replan } from './replan.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
 
 export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderStore {
@@ -21,6 +23,7 @@ export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderSt
     endCollect: (name, ticket, failure) => endCollect(pool, name, ticket, failure),
     unseenErpVersions: (versions) => unseenErpVersions(pool, versions),
     openErpOrderIds: (days) => openErpOrderIds(pool, days),
+    replan: (orderId) => replan(pool, orderId, settings),
     read: (orderId) => readOrder(pool, orderId, settings),
   }
 }
@@ -113,11 +116,6 @@ async function closeEvent(client: PoolClient, claim: ClaimedEvent, outcome: Arri
      WHERE channel = $2 AND resource = $3 AND state = 'dead' AND resolved_by IS NULL AND id <> $1`,
     [claim.id, claim.channel, claim.resource, outcome.orderId],
   )
-}
-
-/** Wakes the worker at this transaction's commit; losing it costs one sweep. */
-export async function wakeOutbox(client: PoolClient, planned: number): Promise<void> {
-  if (planned > 0) await client.query(`SELECT pg_notify('rosh_outbound', '')`)
 }
 
 async function readOrder(pool: Pool, orderId: string, settings: ApplySettings): Promise<StoredOrder | null> {

@@ -95,3 +95,8 @@ async function insertVersions(client: PoolClient, due: (Item & { binding_id: str
     [JSON.stringify(due)],
   )
 }
+
+/** Wakes the worker at this transaction's commit; losing it costs one sweep. */
+export async function wakeOutbox(client: PoolClient, planned: number): Promise<void> {
+  if (planned > 0) await client.query(`SELECT pg_notify('rosh_outbound', '')`)
+}

@@ -1,0 +1,123 @@
+import type { Drift } from '../../core/drift.ts'
+import type { Desired } from '../../core/desired.ts'
+import type { Comparable, ReconcileStore } from '../../ports/reconcile-store.ts'
+import type { Shown } from '../../ports/target.ts'
+import { type Pool, type PoolClient, transaction } from './pool.ts'
+
+export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileStore {
+  return {
+    async readCursor(name) {
+      const { rows } = await pool.query<{ watermark: string | null }>(
+        `SELECT position ->> 'watermark' AS watermark FROM cursor WHERE name = $1`,
+        [name],
+      )
+      return rows[0]?.watermark ?? null
+    },
+    async moveCursor(name, watermark) {
+      await pool.query(
+        `INSERT INTO cursor (name, position, moved_at) VALUES ($1, $2::jsonb, hub_now())
+         ON CONFLICT (name) DO UPDATE SET position = excluded.position, moved_at = excluded.moved_at`,
+        [name, JSON.stringify({ watermark })],
+      )
+    },
+    async now() {
+      const { rows } = await pool.query<{ now: string }>(`SELECT hub_now() AS now`)
+      return rows[0]?.now ?? ''
+    },
+    unseen: (channel, found) => unseen(pool, channel, found),
+    comparable: (channel, olderThanMs, limit) => comparable(pool, channel, olderThanMs, limit),
+    recordComparison: (compared, shown, drifts) => transaction(pool, (client) => recordComparison(client, compared, shown, drifts)),
+    redeliver: (compared) => transaction(pool, (client) => redeliver(client, compared, maxTries)),
+  }
+}
+
+async function unseen(
+  pool: Pool,
+  channel: string,
+  found: readonly { resource: string; orderKey: string; version: string | null }[],
+): Promise<string[]> {
+  const { rows } = await pool.query<{ resource: string }>(
+    `SELECT f.resource FROM jsonb_to_recordset($2::jsonb) AS f(resource text, "orderKey" text, version timestamptz)
+     WHERE f.version IS NULL OR NOT EXISTS (
+       SELECT FROM observation o WHERE o.channel = $1 AND o.entity = 'order' AND o.external_id = regexp_replace(f.resource, '^.*/', '') AND o.source_version >= f.version)`,
+    [channel, JSON.stringify(found)],
+  )
+  return rows.map((r) => r.resource)
+}
+
+interface ComparableRow {
+  binding_id: string
+  order_id: string
+  reference: string
+  generation: number
+  external_id: string | null
+  first_sent_at: string | null
+  version: string
+  content: Desired
+}
+
+async function comparable(pool: Pool, channel: string, olderThanMs: number, limit: number): Promise<Comparable[]> {
+  const { rows } = await pool.query<ComparableRow>(
+    `SELECT b.id AS binding_id, b.order_id, b.reference, b.generation, b.external_id, b.first_sent_at, d.version, w.content
+     FROM binding b
+     CROSS JOIN LATERAL (SELECT * FROM delivery d WHERE d.binding_id = b.id ORDER BY d.version DESC LIMIT 1) d
+     JOIN desired w ON w.id = d.desired_id
+     WHERE b.channel = $1 AND b.kind = 'order' AND b.external_id IS NOT NULL AND d.state = 'delivered'
+       AND d.ended_at < hub_now() - $2 * interval '1 ms' AND (b.observed_at IS NULL OR b.observed_at < hub_now() - $2 * interval '1 ms')
+     ORDER BY b.observed_at NULLS FIRST LIMIT $3`,
+    [channel, olderThanMs, limit],
+  )
+  return rows.map((r) => ({
+    bindingId: r.binding_id,
+    orderId: r.order_id,
+    wanted: {
+      channel,
+      reference: r.reference,
+      generation: r.generation,
+      version: Number(r.version),
+      externalId: r.external_id,
+      desired: r.content,
+      firstSentAt: r.first_sent_at,
+      personal: null,
+    },
+  }))
+}
+
+async function recordComparison(client: PoolClient, compared: Comparable, shown: Shown, drifts: readonly Drift[]): Promise<number> {
+  await client.query(
+    `UPDATE binding SET observed = coalesce($2::jsonb, observed), observed_at = hub_now(),
+       missing_since = CASE WHEN $3 THEN coalesce(missing_since, hub_now()) END
+     WHERE id = $1`,
+    [compared.bindingId, shown.kind === 'found' ? JSON.stringify(shown.content) : null, drifts.some((d) => d.kind === 'missing')],
+  )
+  await client.query(
+    `UPDATE drift SET resolved_at = hub_now() WHERE order_id = $1 AND channel = $2 AND resolved_at IS NULL AND NOT kind = ANY($3::text[])`,
+    [compared.orderId, compared.wanted.channel, drifts.map((d) => d.kind)],
+  )
+  if (drifts.length > 0) {
+    await client.query(
+      `INSERT INTO drift (order_id, channel, kind, cause, fields)
+       SELECT $1, $2, kind, cause, fields FROM jsonb_to_recordset($3::jsonb) AS d(kind text, cause text, fields jsonb)
+       ON CONFLICT (order_id, channel, kind) WHERE resolved_at IS NULL DO UPDATE SET seen_at = hub_now(), fields = excluded.fields`,
+      [compared.orderId, compared.wanted.channel, JSON.stringify(drifts)],
+    )
+  }
+  return drifts.length
+}
+
+// A newer version with the same content: it follows the same rules as any other, look-up first.
+async function redeliver(client: PoolClient, compared: Comparable, maxTries: number): Promise<boolean> {
+  await client.query(`SELECT FROM binding WHERE id = $1 FOR UPDATE`, [compared.bindingId])
+  const { rowCount } = await client.query(
+    `WITH newest AS (
+       SELECT d.* FROM delivery d WHERE d.binding_id = $1 ORDER BY d.version DESC LIMIT 1
+     ), counted AS (
+       UPDATE binding b SET next_version = next_version + 1 FROM newest n
+       WHERE b.id = n.binding_id AND n.state = 'delivered' AND n.version = $2 RETURNING b.next_version - 1 AS version
+     )
+     INSERT INTO delivery (binding_id, channel, kind, order_id, version, generation, desired_id, max_tries, cause)
+     SELECT n.binding_id, n.channel, n.kind, n.order_id, c.version, n.generation, n.desired_id, $3, 'drift' FROM newest n, counted c`,
+    [compared.bindingId, compared.wanted.version, maxTries],
+  )
+  return rowCount === 1
+}

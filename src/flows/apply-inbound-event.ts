@@ -1,0 +1,97 @@
+import { settleFetch } from '../core/delivery.ts'
+import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
+import type { AttemptLog, FetchAttempts } from '../ports/attempt-log.ts'
+import type { ClaimedEvent, Inbox } from '../ports/inbox.ts'
+import type { Fetched, Marketplace } from '../ports/marketplace.ts'
+import type { FetchTicket, OrderStore } from '../ports/order-store.ts'
+import type { Random } from '../ports/random.ts'
+import { continueTrace, withSpan } from '../telemetry.ts'
+import { endOf } from './deliver-order.ts'
+
+export interface ApplyPorts {
+  inbox: Inbox
+  attempts: FetchAttempts
+  store: OrderStore
+  marketplace: Marketplace
+  random: Random
+  maxTries: number
+  /** Most requests for one read within one claim. */
+  maxReads: number
+  backoffScale: number
+  leaseMs: number
+}
+
+export type EventOutcome = 'applied' | 'stale' | 'unchanged' | 'waiting' | 'dead' | 'fenced'
+
+/** Applies one claimed event: the event is a hint, so the order is fetched with the hub's own credentials, then folded in. */
+export async function applyInboundEvent(claim: ClaimedEvent, ports: ApplyPorts, signal: AbortSignal): Promise<EventOutcome> {
+  return continueTrace(claim.traceparent, () =>
+    withSpan('inbound event', { 'rosh.channel': claim.channel, 'rosh.event': claim.eventId }, () => apply(claim, ports, signal)),
+  )
+}
+
+async function apply(claim: ClaimedEvent, ports: ApplyPorts, signal: AbortSignal): Promise<EventOutcome> {
+  const ticket = await ports.store.drawFetch(claim.channel, claim.resource, ports.leaseMs)
+  if (ticket === null) return wait(claim, ports, 500) // another process fetches the same thing; its answer may be older than this event
+  const fetched = await fetch(claim, ticket, ports, signal)
+  if (typeof fetched === 'string') return fetched
+  const applied = await ports.store.applyEvent(claim, ticket, fetched)
+  if (applied.kind === 'refetch') return wait(claim, ports, 0)
+  return applied.kind
+}
+
+async function fetch(claim: ClaimedEvent, ticket: FetchTicket, ports: ApplyPorts, signal: AbortSignal): Promise<Fetched | EventOutcome> {
+  try {
+    return await ports.marketplace.fetchOrder(claim.resource, fetchLog(claim, ports), signal)
+  } catch (error) {
+    await ports.store.releaseFetch(ticket)
+    if (error instanceof Fenced) return 'fenced'
+    if (!(error instanceof IntegrationError)) throw error
+    return settle(claim, error, ports)
+  }
+}
+
+async function settle(claim: ClaimedEvent, error: IntegrationError, ports: ApplyPorts): Promise<EventOutcome> {
+  const policy = { maxTries: ports.maxTries, backoffScale: ports.backoffScale, random: ports.random.next() }
+  const settled = settleFetch(claim.tries + 1, error, policy)
+  const ending = settled.state === 'dead' ? settled : { ...settled, cause: 'inbound-failing' as const }
+  if (!(await ports.inbox.end(claim, ending))) return 'fenced'
+  return settled.state === 'dead' ? 'dead' : 'waiting'
+}
+
+async function wait(claim: ClaimedEvent, ports: ApplyPorts, delayMs: number): Promise<EventOutcome> {
+  const ended = await ports.inbox.end(claim, {
+    state: 'pending',
+    delayMs,
+    counted: false,
+    cause: 'inbound-waiting',
+    gate: { kind: 'none' },
+  })
+  return ended ? 'waiting' : 'fenced'
+}
+
+/** The lease ran out under a fetch: another worker has the event. */
+class Fenced extends Error {}
+
+// Reads have no effect, so a lost answer is simply asked again; only a few times, since a lease is being held.
+const WORTH_ANOTHER_READ: readonly IntegrationErrorCode[] = ['no-answer', 'unavailable', 'malformed-response']
+
+function fetchLog(claim: ClaimedEvent, ports: ApplyPorts): AttemptLog {
+  return {
+    async read(operation, call) {
+      for (let reads = 1; ; reads++) {
+        const requestId = await ports.attempts.intend(claim, operation)
+        if (requestId === null) throw new Fenced()
+        try {
+          const answer = await call(requestId)
+          await ports.attempts.end(endOf(requestId, { ok: true }))
+          return answer
+        } catch (error) {
+          if (!(error instanceof IntegrationError)) throw error
+          await ports.attempts.end(endOf(requestId, { ok: false, code: error.code, detail: error.detail }))
+          if (reads >= ports.maxReads || !WORTH_ANOTHER_READ.includes(error.code)) throw error
+        }
+      }
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import { IntegrationError } from '../core/integration-error.ts'
+import type { Erp, ErpVersion } from '../ports/erp.ts'
+import type { Collected, CollectTicket, OrderStore } from '../ports/order-store.ts'
+import { withSpan } from '../telemetry.ts'
+
+export interface CollectPorts {
+  erp: Erp
+  store: OrderStore
+  /** Must exceed the ERP's longest transaction: what commits late shows an old version. Milliseconds. */
+  overlapMs: number
+  /** Orders read and stored together; one transaction each. */
+  chunk: number
+  leaseMs: number
+}
+
+export type CollectOutcome = ({ kind: 'collected' } & Collected) | { kind: 'busy' } | { kind: 'failed'; code: string }
+
+export const ORDER_CURSOR = 'erp-orders'
+/** Orders whose version is this young are read again though their version was seen: two writes may share a second. */
+const SAME_SECOND_MS = 15_000
+/** The window ends a little before the server's now, so that a second is never half read. */
+const UPPER_BOUND_MS = 1_000
+const BEGINNING = '1970-01-01T00:00:00.000Z'
+
+/** Reads orders that changed in the ERP since the cursor, with overlap, and plans what they owe; the cursor moves with the last batch. */
+export async function collectErpOrders(ports: CollectPorts, signal: AbortSignal): Promise<CollectOutcome> {
+  return withSpan('collect', {}, () =>
+    collecting(ports, signal, async (ticket) => {
+      const now = Date.parse(await ports.erp.serverTime(signal))
+      const watermark = new Date(now - UPPER_BOUND_MS).toISOString()
+      const from = ticket.cursor ? iso(Date.parse(ticket.cursor.watermark) - ports.overlapMs) : BEGINNING
+      const changed = await ports.erp.changedOrders(from, iso(now + UPPER_BOUND_MS), signal)
+      const due = await worthReading(changed, now, ports)
+      return readAll(due, ticket, { watermark }, ports, signal)
+    }),
+  )
+}
+
+/** Reads these orders again whatever their version says: open ones, of which some changes move nothing, and what an id-set reconcile missed. */
+export async function recollectErpOrders(erpIds: readonly string[], ports: CollectPorts, signal: AbortSignal): Promise<CollectOutcome> {
+  return collecting(ports, signal, (ticket) => readAll(erpIds, ticket, null, ports, signal))
+}
+
+/** The real guarantee; the window is only latency: every order created since `fromIso` must be known at its newest version. */
+export async function reconcileErpIds(fromIso: string, ports: CollectPorts, signal: AbortSignal): Promise<CollectOutcome> {
+  const versions = await ports.erp.orderVersionsSince(fromIso, signal)
+  const missed = await ports.store.unseenErpVersions(versions)
+  return missed.length === 0 ? { kind: 'collected', ...NOTHING } : recollectErpOrders(missed, ports, signal)
+}
+
+const NOTHING: Collected = { changed: 0, unchanged: 0, planned: 0, quarantined: 0 }
+const iso = (ms: number): string => new Date(ms).toISOString()
+
+async function collecting(
+  ports: CollectPorts,
+  signal: AbortSignal,
+  work: (ticket: CollectTicket) => Promise<Collected>,
+): Promise<CollectOutcome> {
+  const ticket = await ports.store.beginCollect(ORDER_CURSOR, ports.leaseMs)
+  if (ticket === null) return { kind: 'busy' }
+  try {
+    signal.throwIfAborted()
+    const collected = await work(ticket)
+    await ports.store.endCollect(ORDER_CURSOR, ticket, null)
+    return { kind: 'collected', ...collected }
+  } catch (error) {
+    if (!(error instanceof IntegrationError)) throw error
+    await ports.store.endCollect(ORDER_CURSOR, ticket, { code: error.code, summary: error.detail.summary ?? error.code })
+    return { kind: 'failed', code: error.code }
+  }
+}
+
+async function worthReading(changed: readonly ErpVersion[], nowMs: number, ports: CollectPorts): Promise<string[]> {
+  const unseen = new Set(await ports.store.unseenErpVersions(changed))
+  return changed.filter((c) => unseen.has(c.erpId) || Date.parse(c.version) > nowMs - SAME_SECOND_MS).map((c) => c.erpId)
+}
+
+async function readAll(
+  erpIds: readonly string[],
+  ticket: CollectTicket,
+  cursor: { watermark: string } | null,
+  ports: CollectPorts,
+  signal: AbortSignal,
+): Promise<Collected> {
+  const total = { ...NOTHING }
+  for (let i = 0; i === 0 || i < erpIds.length; i += ports.chunk) {
+    const ids = erpIds.slice(i, i + ports.chunk)
+    const batch = ids.length > 0 ? await ports.erp.readOrders(ids, signal) : { orders: [], quarantined: [], missing: [] }
+    const isLast = i + ports.chunk >= erpIds.length
+    add(total, await ports.store.storeCollected(ORDER_CURSOR, ticket, batch, isLast ? cursor : null))
+  }
+  return total
+}
+
+function add(total: Collected, more: Collected): void {
+  for (const key of Object.keys(NOTHING) as (keyof Collected)[]) total[key] += more[key]
+}

@@ -1,0 +1,99 @@
+import { compareOrder, type Drift } from '../core/drift.ts'
+import { IntegrationError } from '../core/integration-error.ts'
+import type { AttemptLog } from '../ports/attempt-log.ts'
+import type { Inbox } from '../ports/inbox.ts'
+import type { Marketplace } from '../ports/marketplace.ts'
+import type { OrderStore } from '../ports/order-store.ts'
+import type { Comparable, ReconcileStore } from '../ports/reconcile-store.ts'
+import type { Target } from '../ports/target.ts'
+
+export interface ReconcilePorts {
+  channel: string
+  store: OrderStore
+  reconcile: ReconcileStore
+  /** How far a sweep reads back behind its cursor; MercadoLibre filters by whole hours. Milliseconds. */
+  overlapMs: number
+  compareAfterMs: number
+  compareLimit: number
+  leaseMs: number
+  /** Whether a target that shows other content is sent ours again. Never for Odoo: a person's edit stands. */
+  repairs: boolean
+}
+
+export interface SweepOutcome {
+  seen: number
+  fetched: number
+  failed: number
+}
+
+// These requests serve no single delivery or event, so they leave no attempt.
+const unrecorded: AttemptLog = { read: (_operation, call) => call('') }
+const NEVER = '1970-01-01T00:00:00.000Z'
+
+/** Reads what changed at the marketplace since the last sweep and fetches what the hub has not seen: finds orders that never produced an event. */
+export async function sweepMarketplace(marketplace: Marketplace, ports: ReconcilePorts, signal: AbortSignal): Promise<SweepOutcome> {
+  const cursorName = `sweep/${ports.channel}`
+  const began = await ports.reconcile.now()
+  const cursor = await ports.reconcile.readCursor(cursorName)
+  const since = cursor === null ? NEVER : new Date(Date.parse(cursor) - ports.overlapMs).toISOString()
+  const outcome: SweepOutcome = { seen: 0, fetched: 0, failed: 0 }
+  for (let page: string | null = null, more = true; more; ) {
+    const found = await marketplace.listChanged(since, page, signal)
+    outcome.seen += found.resources.length
+    for (const resource of await ports.reconcile.unseen(ports.channel, found.resources)) {
+      if (await fetchResource(resource, marketplace, ports, signal)) outcome.fetched += 1
+      else outcome.failed += 1
+    }
+    page = found.next
+    more = page !== null
+  }
+  // Whatever failed is found again: the cursor only moves past a sweep without failures.
+  if (outcome.failed === 0) await ports.reconcile.moveCursor(cursorName, began)
+  return outcome
+}
+
+async function fetchResource(resource: string, marketplace: Marketplace, ports: ReconcilePorts, signal: AbortSignal): Promise<boolean> {
+  const ticket = await ports.store.drawFetch(ports.channel, resource, ports.leaseMs)
+  if (ticket === null) return false
+  try {
+    const fetched = await marketplace.fetchOrder(resource, unrecorded, signal)
+    return (await ports.store.applyFetched(ticket, fetched)).kind !== 'refetch'
+  } catch (error) {
+    await ports.store.releaseFetch(ticket)
+    if (error instanceof IntegrationError) return false
+    throw error
+  }
+}
+
+/** Takes in what the marketplace says it could not deliver, as events like any other; duplicates cost nothing. */
+export async function readMissedEvents(marketplace: Marketplace, inbox: Inbox, signal: AbortSignal): Promise<number> {
+  const reading = await marketplace.missedEvents(signal)
+  if (reading.kind === 'refused' || reading.events.length === 0) return 0
+  const body = new TextEncoder().encode(JSON.stringify(reading.events.map((e) => ({ topic: e.topic, resource: e.resource }))))
+  const request = { channel: marketplace.channel, path: 'missed-feed', headers: {}, body, sourceIp: null, traceparent: null }
+  const receipts = await inbox.record(request, 'accepted', reading.events)
+  return receipts.filter((r) => r.kind === 'accepted').length
+}
+
+/** Looks delivered orders up at their target and compares field by field with what was delivered. Answers the open drifts. */
+export async function compareDelivered(target: Target, ports: ReconcilePorts, signal: AbortSignal): Promise<number> {
+  let open = 0
+  for (const comparable of await ports.reconcile.comparable(ports.channel, ports.compareAfterMs, ports.compareLimit)) {
+    if (signal.aborted) break
+    open += await compareOne(target, comparable, ports, signal)
+  }
+  return open
+}
+
+async function compareOne(target: Target, comparable: Comparable, ports: ReconcilePorts, signal: AbortSignal): Promise<number> {
+  const { desired } = comparable.wanted
+  if (desired.kind !== 'order') return 0
+  const shown = await target.lookUp(comparable.wanted, unrecorded, signal)
+  const drifts = compareOrder(desired, shown.kind === 'found' ? shown.content : null)
+  const open = await ports.reconcile.recordComparison(comparable, shown, drifts)
+  if (ports.repairs && drifts.some(isRepairable)) await ports.reconcile.redeliver(comparable)
+  return open
+}
+
+// A missing order is never created again without a person: it may have been removed on purpose.
+const isRepairable = (drift: Drift): boolean => drift.kind === 'content' || drift.kind === 'lifecycle'

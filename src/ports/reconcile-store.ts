@@ -1,0 +1,25 @@
+import type { Drift } from '../core/drift.ts'
+import type { Shown, Wanted } from './target.ts'
+
+/** A binding whose target is due to be looked at again. */
+export interface Comparable {
+  bindingId: string
+  orderId: string
+  wanted: Wanted
+}
+
+export interface ReconcileStore {
+  /** ISO instant up to which a sweep was read; null before the first. */
+  readCursor(name: string): Promise<string | null>
+  moveCursor(name: string, watermark: string): Promise<void>
+  /** The database's own time, ISO. */
+  now(): Promise<string>
+  /** Of these, the resources whose order shows nothing as new as that version. A null version is always due. */
+  unseen(channel: string, found: readonly { resource: string; orderKey: string; version: string | null }[]): Promise<string[]>
+  /** Bindings whose newest version is delivered and whose target was not looked at for `olderThanMs`, oldest first. */
+  comparable(channel: string, olderThanMs: number, limit: number): Promise<Comparable[]>
+  /** Keeps what the target shows, records new drifts, and resolves those that are gone. Answers how many are open. */
+  recordComparison(comparable: Comparable, shown: Shown, drifts: readonly Drift[]): Promise<number>
+  /** Plans the delivered content once more, as a newer version; nothing when a version waits or is in flight. */
+  redeliver(comparable: Comparable): Promise<boolean>
+}
