@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
+import { grantRoles } from '../../src/drivers/postgres/cluster-logins.ts'
 import { cloneDatabase } from './database.ts'
 
 async function ask(url: string, sql: string): Promise<Record<string, unknown>[]> {
@@ -48,4 +49,20 @@ test('a dropped database is gone although somebody was connected', async () => {
   await database.drop()
   await expect(ask(database.migratorUrl, 'select 1')).rejects.toThrow(/does not exist/)
   await client.end()
+})
+
+test('the owner makes another login a member of the roles, and a login that may not is told who can', async () => {
+  const database = await cloneDatabase()
+  await ask(database.migratorUrl, `create role rosh_test_guest login password 'guest'`)
+  const guest = new URL(database.migratorUrl)
+  guest.username = 'rosh_test_guest'
+  guest.password = 'guest'
+  await expect(grantRoles({ url: guest.href })).rejects.toThrow(
+    /let an administrator grant rosh_ingest, .* to the login of the database URL/,
+  )
+  await expect(ask(guest.href, 'set role rosh_reader')).rejects.toThrow(/permission denied/)
+  await grantRoles({ url: database.migratorUrl, login: 'rosh_test_guest' })
+  await ask(guest.href, 'set role rosh_reader')
+  await ask(database.migratorUrl, 'drop role rosh_test_guest')
+  await database.drop()
 })

@@ -16,11 +16,13 @@ export type LoginPasswords = { ownerPassword: string; hubPassword: string }
  */
 export async function ensureLogins(superuserUrl: string, passwords: LoginPasswords): Promise<void> {
   await withClient(superuserUrl, async (client) => {
-    for (const role of [ownerLogin, hubLogin, ...hubRoles]) {
-      await runQuoted(client, `select format('create role %I', $1::text) as ddl where to_regrole($1) is null`, [role])
-    }
+    for (const login of [ownerLogin, hubLogin]) await runQuoted(client, createRole, [login])
     await runQuoted(client, alterLogin, [ownerLogin, 'createrole', passwords.ownerPassword])
     await runQuoted(client, alterLogin, [hubLogin, 'nocreaterole', passwords.hubPassword])
+    // As the login that runs the migrations: from PostgreSQL 16 on only a role's creator may grant it further.
+    await client.query(`set role ${ownerLogin}`)
+    for (const role of hubRoles) await runQuoted(client, createRole, [role])
+    await client.query('reset role')
     await runQuoted(client, grantToLogin, [hubRoles, hubLogin])
   })
 }
@@ -44,6 +46,8 @@ export async function grantRoles({ url, login }: { url: string; login?: string }
     })
   })
 }
+
+const createRole = `select format('create role %I', $1::text) as ddl where to_regrole($1) is null`
 
 const alterLogin = `select format('alter role %I login nosuperuser nocreatedb ' || $2 || ' password %L', $1::text, $3::text) as ddl`
 
