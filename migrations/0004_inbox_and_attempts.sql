@@ -11,11 +11,13 @@ CREATE TABLE inbound_request ( -- every request, whatever its verdict: "did it a
   source_ip text
 );
 CREATE INDEX inbound_request_time ON inbound_request (received_at);
+-- Ids are drawn before the insert: an event names its request, and the request's verdict is known only after its events.
+GRANT USAGE ON SEQUENCE inbound_request_id_seq TO rosh_ingest, rosh_worker;
 
 CREATE TABLE inbound_event (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   event_id uuid NOT NULL UNIQUE,
-  request_id bigint NOT NULL REFERENCES inbound_request (id),
+  request_id bigint NOT NULL REFERENCES inbound_request (id) DEFERRABLE INITIALLY DEFERRED, -- inserted after its events, in the same transaction
   channel text NOT NULL REFERENCES channel (id),
   topic text NOT NULL,
   resource text NOT NULL,
@@ -46,6 +48,8 @@ CREATE TABLE inbound_event (
   UNIQUE (channel, dedupe_key)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX inbound_event_due ON inbound_event (channel, due_at, id) WHERE state = 'pending';
+CREATE INDEX inbound_event_waiting ON inbound_event (channel, resource, id) WHERE state = 'pending';
+CREATE INDEX inbound_event_suspect ON inbound_event (channel, due_at, id) WHERE state = 'pending' AND unfinished >= 3;
 CREATE INDEX inbound_event_dead ON inbound_event (channel, ended_at) WHERE state = 'dead';
 CREATE INDEX inbound_event_order ON inbound_event (order_id, id) WHERE order_id IS NOT NULL;
 CREATE INDEX inbound_event_key ON inbound_event (order_key, channel) WHERE order_key IS NOT NULL;

@@ -14,7 +14,7 @@ test.each(['22021', '22P02', '23505', '42501', '25006', '53100', '57014', '55P03
   expect(isTransient(anError(code))).toBe(false)
 })
 
-test.each(['22021', '22P05', '23505', '23503'])('SQLSTATE %s is an error of the row', (code) => {
+test.each(['22021', '22P05', '23505', '23503', '54000'])('SQLSTATE %s is an error of the row', (code) => {
   expect(isDataError(anError(code))).toBe(true)
 })
 

@@ -5,9 +5,12 @@ export function sqlstateOf(error: unknown): string | undefined {
   return /^[0-9A-DF-Z][0-9A-Z]{4}$/.test(error.code) ? error.code : undefined
 }
 
-/** The row itself was refused (class 22: bad data, class 23: a constraint): the same row fails again, its neighbours do not. */
+/**
+ * The row itself was refused (class 22: bad data, class 23: a constraint, 54000: too long for an index): the same row fails again, its
+ * neighbours do not.
+ */
 export function isDataError(error: unknown): boolean {
-  return /^2[23]/.test(sqlstateOf(error) ?? '')
+  return /^(2[23]...|54000)$/.test(sqlstateOf(error) ?? '')
 }
 
 /**

@@ -1,0 +1,122 @@
+import type { ClaimedEvent, EventEnding } from '../../ports/inbox.ts'
+import { applyGate, debitGate, openGate } from './gate.ts'
+import { type Pool, type PoolClient, transaction } from './pool.ts'
+
+/** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */
+const SUSPECT_AFTER = 3
+/** Unfinished claims alone that make a poison. */
+const POISON_AFTER = 2
+
+/**
+ * Claims due events of a channel: gate and bucket first, in a statement of their own; their lock makes claims of one channel take turns, so the
+ * next statement sees every lease that was given out before.
+ */
+export async function claimEvents(
+  pool: Pool,
+  channel: string,
+  limit: number,
+  leaseMs: number,
+): Promise<{ events: ClaimedEvent[]; probe: boolean }> {
+  return transaction(pool, async (client) => {
+    const { most, probe } = await openGate(client, channel, limit)
+    if (most < 1) return { events: [], probe }
+    await endPoison(client, channel)
+    const alone = await claimRows(client, CLAIM_SUSPECT, [channel, leaseMs])
+    const events = alone.length > 0 ? alone : await claimRows(client, CLAIM, [channel, leaseMs, most])
+    if (events.length > 0) await debitGate(client, channel, { tokens: events.length, probe, leaseMs })
+    return { events, probe }
+  })
+}
+
+async function endPoison(client: PoolClient, channel: string): Promise<void> {
+  await client.query(
+    `UPDATE inbound_event SET state = 'dead', cause = 'poison', summary = 'its worker ended five times while it was in hand, twice with nothing else',
+       lease = NULL, lease_until = NULL, ended_at = hub_now(), state_version = state_version + 1
+     WHERE id IN (
+       SELECT id FROM inbound_event
+       WHERE channel = $1 AND state = 'pending' AND unfinished >= ${SUSPECT_AFTER} AND unfinished_alone >= ${POISON_AFTER}
+         AND (lease_until IS NULL OR lease_until <= hub_now())
+       FOR UPDATE SKIP LOCKED)`,
+    [channel],
+  )
+}
+
+interface ClaimedRow extends Omit<ClaimedEvent, 'suspect'> {
+  unfinished: number
+}
+
+async function claimRows(client: PoolClient, sql: string, values: unknown[]): Promise<ClaimedEvent[]> {
+  const { rows } = await client.query<ClaimedRow>(sql, values)
+  return rows.map(({ unfinished, ...row }) => ({ ...row, suspect: unfinished > SUSPECT_AFTER }))
+}
+
+const CLAIM_SUSPECT = `
+  WITH clock AS MATERIALIZED (SELECT hub_now() AS now), suspect AS MATERIALIZED (
+    SELECT e.id FROM inbound_event e
+    WHERE e.channel = $1 AND e.state = 'pending' AND e.unfinished >= ${SUSPECT_AFTER} AND e.unfinished_alone < ${POISON_AFTER}
+      AND e.due_at <= (SELECT now FROM clock) AND (e.lease_until IS NULL OR e.lease_until <= (SELECT now FROM clock))
+      AND NOT EXISTS (SELECT FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending'
+                        AND o.lease_until > (SELECT now FROM clock))
+    ORDER BY e.due_at, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED
+  )
+  UPDATE inbound_event e SET lease = nextval('lease_number'), lease_until = (SELECT now FROM clock) + $2 * interval '1 ms',
+    unfinished = e.unfinished + 1, unfinished_alone = e.unfinished_alone + 1
+  FROM suspect s WHERE e.id = s.id
+  RETURNING e.id, e.event_id AS "eventId", e.channel, e.topic, e.resource, e.lease, e.tries, e.unfinished, e.traceparent`
+
+// One fetch answers every event of its resource that came before it: the newest due one is claimed and the older ones end as coalesced.
+// A resource that another claim fetches just now waits, so two workers never fetch it at once.
+const CLAIM = `
+  WITH clock AS MATERIALIZED (SELECT hub_now() AS now), head AS MATERIALIZED (
+    SELECT e.resource FROM inbound_event e
+    WHERE e.channel = $1 AND e.state = 'pending' AND e.unfinished < ${SUSPECT_AFTER}
+      AND e.due_at <= (SELECT now FROM clock) AND (e.lease_until IS NULL OR e.lease_until <= (SELECT now FROM clock))
+      AND NOT EXISTS (SELECT FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending'
+                        AND o.lease_until > (SELECT now FROM clock))
+    ORDER BY e.due_at, e.id LIMIT $3
+  ), newest AS MATERIALIZED (
+    SELECT n.id, n.resource FROM (SELECT DISTINCT resource FROM head) h CROSS JOIN LATERAL (
+      SELECT e.id, e.resource FROM inbound_event e
+      WHERE e.channel = $1 AND e.resource = h.resource AND e.state = 'pending' AND e.unfinished < ${SUSPECT_AFTER}
+        AND e.due_at <= (SELECT now FROM clock) AND (e.lease_until IS NULL OR e.lease_until <= (SELECT now FROM clock))
+      ORDER BY e.id DESC LIMIT 1 FOR UPDATE SKIP LOCKED) n
+  ), claimed AS (
+    UPDATE inbound_event e SET lease = nextval('lease_number'), lease_until = (SELECT now FROM clock) + $2 * interval '1 ms', unfinished = e.unfinished + 1
+    FROM newest n WHERE e.id = n.id
+    RETURNING e.id, e.event_id, e.channel, e.topic, e.resource, e.lease, e.tries, e.unfinished, e.traceparent, e.due_at
+  ), older AS MATERIALIZED (
+    SELECT e.id FROM inbound_event e JOIN newest n ON e.resource = n.resource AND e.id < n.id
+    WHERE e.channel = $1 AND e.state = 'pending' FOR UPDATE OF e SKIP LOCKED
+  ), coalesced AS (
+    UPDATE inbound_event e SET state = 'ignored', reason = 'coalesced', cause = NULL, lease = NULL, lease_until = NULL,
+      ended_at = (SELECT now FROM clock), state_version = e.state_version + 1
+    FROM older o WHERE e.id = o.id
+  )
+  SELECT c.id, c.event_id AS "eventId", c.channel, c.topic, c.resource, c.lease, c.tries, c.unfinished, c.traceparent
+  FROM claimed c ORDER BY c.due_at, c.id`
+
+/** Ends a claim that applied nothing, and tells its channel's gate. False: fenced, and nothing changed. */
+export async function endEvent(pool: Pool, claim: ClaimedEvent, ending: EventEnding, probe: boolean): Promise<boolean> {
+  return transaction(pool, async (client) => {
+    const { rowCount } = await client.query(
+      `UPDATE inbound_event SET
+         state = $3, reason = $4, cause = $5, tries = tries + CASE WHEN $6 THEN 1 ELSE 0 END,
+         due_at = CASE WHEN $3 = 'pending' THEN hub_now() + $7 * interval '1 ms' ELSE due_at END,
+         ended_at = CASE WHEN $3 = 'pending' THEN NULL ELSE hub_now() END,
+         lease = NULL, lease_until = NULL, unfinished = 0, unfinished_alone = 0, state_version = state_version + 1
+       WHERE id = $1 AND lease = $2 AND state = 'pending'`,
+      [
+        claim.id,
+        claim.lease,
+        ending.state,
+        ending.state === 'ignored' ? ending.reason : null,
+        ending.state === 'ignored' ? null : ending.cause,
+        ending.state === 'dead' || (ending.state === 'pending' && ending.counted),
+        ending.state === 'pending' ? ending.delayMs : 0,
+      ],
+    )
+    if (rowCount === 0) return false
+    if (ending.state !== 'ignored') await applyGate(client, claim.channel, ending.gate, probe)
+    return true
+  })
+}

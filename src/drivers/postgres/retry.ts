@@ -1,0 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { isTransient } from './sqlstate.ts'
+
+const PAUSES_MS = [20, 150]
+
+/**
+ * Does `work` again after a transient error, twice. After a connection lost at COMMIT it may have been done already: `work` must find by its
+ * keys what it did before.
+ */
+export async function retried<T>(work: () => Promise<T>): Promise<T> {
+  for (const pauseMs of PAUSES_MS) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isTransient(error)) throw error
+      await delay(pauseMs)
+    }
+  }
+  return work()
+}
