@@ -3,7 +3,7 @@ import { AdminProblem } from './admin-problem.ts'
 import { postMessage } from './chatter.ts'
 import type { Env } from './env.ts'
 import { modelOf } from './reading.ts'
-import { cancelOrder, confirmOrder, linesOf, recompute, writeLine, writeOrder } from './sale-order.ts'
+import { cancelOrder, confirmOrder, linesOf, writeLine, writeOrder } from './sale-order.ts'
 import { movesOf, pickingsOf, validatePicking, writePicking } from './stock-picking.ts'
 import { all, find, insert, noteAct, patch, type Row } from './tables.ts'
 import { createRecord, unlinkRecords } from './writing.ts'
@@ -113,15 +113,15 @@ export function edit(env: Env, id: number, change: EditOrder): void {
   }
   if (Object.keys(change.fields).length > 0 || change.lines.length === 0) writeOrder(env, id, change.fields)
   change.lines.forEach((one, index) => {
+    if (one.id === undefined && one.sku === undefined) throw new AdminProblem(`lines.${index}`, 'name the line by id or sku')
     const row = linesOf(env, id).find((known) => (one.id === undefined ? skuOf(env, known) === one.sku : known.id === one.id))
     if (!row && one.id !== undefined) throw new AdminProblem(`lines.${index}.id`, `order ${id} has no line ${one.id}`)
     if (row && one.remove) unlinkRecords(env, 'sale.order.line', [row.id])
     else if (row) writeLine(env, row, changedValues(env, one))
-    else if (one.sku === undefined) throw new AdminProblem(`lines.${index}`, 'name the line by id or sku')
     else
       writeLine(env, null, {
         order_id: id,
-        ...lineValues(env, { ...one, sku: one.sku, quantity: one.quantity ?? 1 }, `lines.${index}.sku`),
+        ...lineValues(env, { ...one, sku: one.sku ?? null, quantity: one.quantity ?? 1 }, `lines.${index}.sku`),
       })
   })
 }
@@ -151,7 +151,7 @@ export const orderActs = {
     void postMessage(env, 'sale.order', id, { body: given.body ?? '', bodyIsHtml: false }),
   delete: (env: Env, id: number) => unlinkRecords(env, 'sale.order', [id]),
   /** Saves without a change: `write_date` moves and nothing else. */
-  touch: (env: Env, id: number) => void writeOrder(env, id, {}),
+  touch: (env: Env, id: number) => writeOrder(env, id, {}),
 }
 
 // A person types the quantities in, so that stock may even go below zero.
@@ -171,7 +171,6 @@ function deliver(env: Env, id: number, given: z.output<typeof orderAct>): void {
     if (given.tracking) writePicking(env, picking.id, { carrier_tracking_ref: given.tracking })
     validatePicking(env, picking.id)
   }
-  recompute(env, id)
 }
 
 function tracking(env: Env, id: number, given: z.output<typeof orderAct>): void {

@@ -27,11 +27,13 @@ const POSTS: Record<OrderAct, number> = {
 }
 const FIELDS = ['client_order_ref', 'name', 'state', 'write_date']
 const TIMEOUT_MS = 1000
+/** Posts of one order follow each other; different orders come from different workers of Odoo. */
+const LANES = 4
 
 /** Odoo's webhook action: unsigned, no delivery id, one attempt with a time-out of 1 s, after the commit, several posts per act. */
 export function createAutomation(parts: { ledger: Ledger; faults: Faults; closing: AbortSignal }): Automation {
   const underWay = new Set<Promise<void>>()
-  let queue: Promise<void> = Promise.resolve()
+  const lanes = Array.from({ length: LANES }, () => Promise.resolve())
   const automation: Automation = {
     url: null,
     orderChanged(env, { orderId, act, row }) {
@@ -39,8 +41,9 @@ export function createAutomation(parts: { ledger: Ledger; faults: Faults; closin
       if (url === null || row === null || POSTS[act] === 0) return
       const body = JSON.stringify({ _action: 'Send Webhook Notification(#412)', _id: orderId, _model: 'sale.order', ...fieldsOf(env, row) })
       for (let copy = 0; copy < POSTS[act]; copy += 1) {
-        queue = queue.then(() => post(parts, url, body, track)).catch(() => {})
-        track(queue)
+        const lane = (lanes[orderId % LANES] ?? Promise.resolve()).then(() => post(parts, url, body, track)).catch(() => {})
+        lanes[orderId % LANES] = lane
+        track(lane)
       }
     },
     async idle() {

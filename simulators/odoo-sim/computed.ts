@@ -1,4 +1,4 @@
-import type { Computed, Env } from './env.ts'
+import { type Computed, type Env, HUB_UID } from './env.ts'
 import { all, find, type Row, type Value } from './tables.ts'
 
 /** The function behind a field that is not stored, if it is one. */
@@ -41,6 +41,8 @@ const COMPUTED: Record<string, Computed> = {
   'sale.order.line.currency_id': (env, row) => orderOf(env, row)?.currency_id ?? null,
   'sale.order.delivery_status': (env, row) => deliveryStatus(env, row),
   'sale.order.duplicated_order_ids': (env, row) => duplicates(env, row),
+  'res.users.email': (env, row) => (row.id === HUB_UID ? env.user.email : (row.email ?? null)),
+  'res.users.lang': (env, row) => (row.id === HUB_UID ? env.user.lang : (row.lang ?? null)),
   'res.currency.decimal_places': (_env, row) => decimalsOf(Number(row.rounding)),
 }
 

@@ -10,7 +10,7 @@ export type Predicate = (row: Row) => boolean
 export function compileDomain(env: Env, model: string, domain: unknown): Predicate {
   if (!Array.isArray(domain)) throw valueError(`Domain must be a list, not ${JSON.stringify(domain)}`)
   const stack: Predicate[] = []
-  for (const term of [...domain].reverse()) {
+  for (const term of (domain as unknown[]).toReversed()) {
     if (term === '!') {
       const one = pop(stack, domain)
       stack.push((row) => !one(row))

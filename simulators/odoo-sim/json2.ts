@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { decide, readJson, requestIdOf } from '../server.ts'
 import { checkArguments, perform, resolveMethod } from './calls.ts'
 import { isValidKey } from './credentials.ts'
-import { OdooError } from './odoo-error.ts'
+import { OdooError, odooErrorOnly } from './odoo-error.ts'
 import type { Simulation } from './simulation.ts'
 
 /** `POST /json/2/<model>/<method>` of Odoo 19: flat body, bearer key, HTTP status by error class. */
@@ -10,13 +10,9 @@ export function addJson2Route(app: FastifyInstance, sim: Simulation): void {
   app.post<{ Params: { model: string; method: string } }>('/json/2/:model/:method', async (request, reply) => {
     const { model, method } = request.params
     if (wantsOtherDatabase(request, sim)) return reply.code(404).type('text/html; charset=utf-8').send(notFoundPage)
-    try {
-      const result = await answer(sim, request, { model, method })
-      return reply.type('application/json; charset=utf-8').send(JSON.stringify(result ?? null))
-    } catch (error) {
-      if (!(error instanceof OdooError)) throw error
-      return refuse(sim, reply, error, request)
-    }
+    const outcome = await answer(sim, request, { model, method }).catch(odooErrorOnly)
+    if (outcome instanceof OdooError) return refuse(sim, reply, outcome, request)
+    return reply.type('application/json; charset=utf-8').send(JSON.stringify(outcome ?? null))
   })
 }
 

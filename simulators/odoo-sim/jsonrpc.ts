@@ -5,7 +5,7 @@ import { isValidKey } from './credentials.ts'
 import { HUB_UID } from './env.ts'
 import { notFoundPage, traceback } from './json2.ts'
 import type { Method } from './methods.ts'
-import { OdooError, typeError } from './odoo-error.ts'
+import { OdooError, odooErrorOnly, typeError } from './odoo-error.ts'
 import type { Simulation } from './simulation.ts'
 
 type Envelope = { id?: unknown; params?: { service?: unknown; method?: unknown; args?: unknown } }
@@ -16,14 +16,10 @@ export function addJsonRpcRoutes(app: FastifyInstance, sim: Simulation): void {
     const envelope = readJson(request)
     if (typeof envelope !== 'object' || envelope === null) return reply.code(400).type('text/html; charset=utf-8').send(notFoundPage)
     const { id = null } = envelope as Envelope
-    try {
-      const result = await answer(sim, request, envelope as Envelope)
-      // A method that returns None gives a reply without a `result` key, although it succeeded (verified on 14).
-      return send(reply, result === undefined ? { jsonrpc: '2.0', id } : { jsonrpc: '2.0', id, result })
-    } catch (error) {
-      if (!(error instanceof OdooError)) throw error
-      return send(reply, { jsonrpc: '2.0', id, error: errorOf(sim, error, request) })
-    }
+    const result = await answer(sim, request, envelope as Envelope).catch(odooErrorOnly)
+    if (result instanceof OdooError) return send(reply, { jsonrpc: '2.0', id, error: errorOf(sim, result, request) })
+    // A method that returns None gives a reply without a `result` key, although it succeeded (verified on 14).
+    return send(reply, result === undefined ? { jsonrpc: '2.0', id } : { jsonrpc: '2.0', id, result })
   })
   app.post('/web/webclient/version_info', async (request, reply) => {
     const envelope = readJson(request) as Envelope | undefined

@@ -36,7 +36,8 @@ export function serializationResult(rows: number): LoadResult {
 export function externalIdsIn(fields: unknown, data: unknown): string[] {
   const column = Array.isArray(fields) ? fields.indexOf('id') : -1
   if (column < 0 || !Array.isArray(data)) return []
-  return data.map((row) => (Array.isArray(row) ? row[column] : null)).filter((one) => typeof one === 'string' && one !== '')
+  const cells = (data as unknown[]).map((row): unknown => (Array.isArray(row) ? row[column] : null))
+  return cells.filter((one): one is string => typeof one === 'string' && one !== '')
 }
 
 /** Odoo's import: idempotent by external id, of the order and of every line; lines without an id are added again. */

@@ -17,6 +17,12 @@ export class OdooError extends Error {
   }
 }
 
+/** For `.catch`: an answer of Odoo goes on as a value, a bug is thrown on. */
+export function odooErrorOnly(error: unknown): OdooError {
+  if (error instanceof OdooError) return error
+  throw error
+}
+
 export const userError = (en: string, es: string) => new OdooError('odoo.exceptions.UserError', { en, es })
 export const validationError = (en: string, es: string) => new OdooError('odoo.exceptions.ValidationError', { en, es })
 export const accessError = (en: string, es: string) => new OdooError('odoo.exceptions.AccessError', { en, es })

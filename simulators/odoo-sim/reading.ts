@@ -117,7 +117,11 @@ export function readGroup(env: Env, model: string, options: { domain: unknown; g
   const all = [...groups.values()].map(({ key, count }) => ({
     [first]: key,
     [options.lazy ? `${first}_count` : '__count']: count,
-    __domain: ['&', [first, '=', Array.isArray(key) ? key[0] : key], ...(Array.isArray(options.domain) ? options.domain : [])],
+    __domain: [
+      '&',
+      [first, '=', Array.isArray(key) ? key[0] : key],
+      ...(Array.isArray(options.domain) ? (options.domain as unknown[]) : []),
+    ],
   }))
   const offset = typeof options.offset === 'number' ? options.offset : 0
   return all.slice(offset, typeof options.limit === 'number' && options.limit > 0 ? offset + options.limit : undefined)

@@ -48,7 +48,7 @@ function applyLineCommands(env: Env, orderId: number, commands: unknown): void {
   if (commands === undefined || commands === false || commands === null) return
   if (!Array.isArray(commands)) throw valueError(`Wrong value for sale.order.order_line: ${JSON.stringify(commands)}`)
   for (const command of commands as unknown[]) {
-    const [code, id, values] = Array.isArray(command) ? command : []
+    const [code, id, values] = Array.isArray(command) ? (command as unknown[]) : []
     if (code === 0) storeLine(env, null, { ...checkValues(env, 'sale.order.line', values), order_id: orderId })
     else if (code === 1) storeLine(env, get(env.tables, env.tx, 'sale.order.line', Number(id)), checkValues(env, 'sale.order.line', values))
     else if (code === 2 || code === 3) dropLine(env, orderId, Number(id))

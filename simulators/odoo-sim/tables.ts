@@ -170,7 +170,7 @@ function applyQuants(tables: Tables, tx: Transaction): void {
     const values = { quantity, reserved_quantity: Math.max(0, reserved) }
     if (current) remember(tx, 'stock.quant', current.id, { ...current, ...values, write_date: tx.startedAt })
     else {
-      const warehouse = tables.rows.get('stock.location')?.get(change.locationId)?.warehouse_id ?? null
+      const warehouse = find(tables, tx, 'stock.location', change.locationId)?.warehouse_id ?? null
       insert(tables, tx, 'stock.quant', {
         product_id: change.productId,
         location_id: change.locationId,

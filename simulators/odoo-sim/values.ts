@@ -63,7 +63,7 @@ function linkedIds(value: unknown): number[] {
   if (value.every((one) => typeof one === 'number')) return value
   let ids: number[] = []
   for (const command of value as unknown[]) {
-    const [code, id, list] = Array.isArray(command) ? command : []
+    const [code, id, list] = Array.isArray(command) ? (command as unknown[]) : []
     if (code === 6) ids = Array.isArray(list) ? list.filter((one) => typeof one === 'number') : []
     else if (code === 5) ids = []
     else if (code === 4 && typeof id === 'number') ids.push(id)
