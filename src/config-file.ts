@@ -1,0 +1,68 @@
+import { z } from 'zod'
+
+const id = z.string().regex(/^[a-z]+:[A-Za-z0-9_-]{1,40}$/, 'a channel id such as `mercadolibre:1001` or `paris:main`')
+const ms = z.number().int().min(0).max(3_600_000)
+
+const Timing = z
+  .strictObject({ timeoutMs: ms.min(50), marginMs: ms.min(50), settleMs: ms, leaseMs: ms.min(200) })
+  .partial()
+  .describe('Milliseconds: hard limit of a request, longest wait between intent and first byte, settle window, lease')
+
+const ChannelSettings = z.strictObject({
+  enabled: z.boolean().default(true).describe('Whether anything is sent to or read from it'),
+  idempotentCreate: z.boolean().optional().describe('A repeated create with one reference answers the first order'),
+  shipsFrom: z
+    .enum(['marketplace', 'odoo'])
+    .default('marketplace')
+    .describe('Which system ships its orders and says how fulfilment stands'),
+  requestsPerSecond: z.number().positive().max(10_000).default(200).describe('Rate of the account’s bucket'),
+  concurrency: z.number().int().min(1).max(200).default(16).describe('Requests in flight at once'),
+  timing: Timing.optional(),
+})
+
+const Rule = z.strictObject({
+  name: z.string().min(1).max(80),
+  when: z.strictObject({
+    team: z.string().optional(),
+    tag: z.string().optional(),
+    pricelist: z.string().optional(),
+    company: z.string().optional(),
+    field: z.strictObject({ name: z.string(), value: z.string() }).optional(),
+  }),
+  to: z.array(z.string()).describe('Marketplaces or channel ids; empty sends the order nowhere'),
+})
+
+/** The YAML file: what is not a secret. */
+export const HubFile = z.strictObject({
+  channels: z
+    .record(z.union([id, z.literal('odoo')]), ChannelSettings)
+    .default({})
+    .describe('Settings per channel, by its id'),
+  mercadolibre: z
+    .strictObject({ accounts: z.array(z.string().regex(/^\d{1,20}$/, 'a MercadoLibre user id')).default([]) })
+    .default({ accounts: [] })
+    .describe('Seller accounts connected beside the first'),
+  routing: z.array(Rule).default([]).describe('First matching rule decides; the default sends to every marketplace that can create orders'),
+  skuMap: z.record(z.string(), z.string()).default({}).describe('Marketplace SKU to ERP SKU, where they differ'),
+  taxMode: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('price-included-tax'), taxId: z.number().int().positive() }),
+      z.strictObject({ kind: z.literal('none') }),
+    ])
+    .default({ kind: 'none' })
+    .describe('How gross marketplace prices become Odoo lines'),
+  partners: z
+    .record(z.string(), z.string())
+    .default({ mercadolibre: 'Cliente MercadoLibre', paris: 'Cliente Paris' })
+    .describe('Generic Odoo customer per marketplace'),
+  collectOverlapSeconds: z.number().int().min(1).max(86_400).default(600).describe('Must exceed Odoo’s longest transaction'),
+  backoffScale: z.number().positive().max(1).default(1).describe('Shortens the whole retry schedule; 1 in production'),
+  compareAfterSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(604_800)
+    .default(3_600)
+    .describe('How long a delivered order rests before it is compared again'),
+})
+export type HubFile = z.infer<typeof HubFile>
