@@ -189,7 +189,7 @@ function gainPack(sim: Sim, call: Call): Answer {
 function addSibling(sim: Sim, call: Call): Answer {
   const pack = packOf(sim, call)
   const { no_notify, at, ...item } = readBody(call, Sibling)
-  const order = joinPack(sim, pack, item, { atMs: atMs(sim, at), requestId: call.requestId })
+  const order = joinPack(sim, pack, item, { atMs: atMs(sim, at), requestId: call.requestId, silent: no_notify })
   if (!no_notify) notifyOrder(sim, order)
   return { status: 201, body: order }
 }

@@ -86,11 +86,16 @@ export function checkOut(sim: Sim, seller: Account, from: Purchase, requestId: s
 }
 
 /** A late sibling: one more order of a pack that exists. */
-export function joinPack(sim: Sim, pack: Pack, item: PurchaseItem, { atMs, requestId }: { atMs: number; requestId: string | null }): Order {
+export function joinPack(
+  sim: Sim,
+  pack: Pack,
+  item: PurchaseItem,
+  { atMs, requestId, silent }: { atMs: number; requestId: string | null; silent: boolean },
+): Order {
   const sibling = pack.order_ids.map((id) => sim.world.orders.get(id)).find((one) => one !== undefined)
   const seller = accountOf(sim, pack.seller_id)
   const buyer = { id: pack.buyer_id, nickname: sibling?.buyer.nickname ?? `COMPRADOR${pack.buyer_id}` }
-  const from = Purchase.parse({ seller: pack.seller_id, items: [item], currency_id: sibling?.currency_id ?? 'CLP' })
+  const from = Purchase.parse({ seller: pack.seller_id, items: [item], currency_id: sibling?.currency_id ?? 'CLP', no_notify: silent })
   const id = nextId(sim.world, 'order')
   savePack(sim, { ...pack, order_ids: [...pack.order_ids, id], updated_ms: Math.max(sim.nowMs(), pack.updated_ms + 1) })
   const shipment = pack.shipment_id === null ? undefined : sim.world.shipments.get(pack.shipment_id)
@@ -149,7 +154,7 @@ function lineOf(sim: Sim, { seller, from }: Basket, wanted: PurchaseItem): Line 
     }
   }
   const item = itemFor(sim, seller, { sku: wanted.sku, title, price: unitPrice, currency: from.currency_id }, 'admin')
-  takeFromStock(sim, item, quantity)
+  takeFromStock(sim, item, quantity, from.no_notify)
   const location = item.locations[0]
   const stock = seller.user_product_seller && location ? { store_id: location.store_id, node_id: location.network_node_id } : null
   return { itemId: item.id, title: title ?? item.title, sku: wanted.sku, userProductId: item.user_product_id, quantity, unitPrice, stock }

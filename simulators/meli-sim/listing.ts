@@ -46,26 +46,29 @@ export function addItem(sim: Sim, seller: Account, from: NewItem, by: 'client' |
 }
 
 /** The marketplace takes a sale off its own stock, warehouse by warehouse, and never below zero. */
-export function takeFromStock(sim: Sim, item: Item, quantity: number): void {
+export function takeFromStock(sim: Sim, item: Item, quantity: number, silent: boolean): void {
   let left = quantity
   const locations = item.locations.map((location) => {
     const taken = Math.min(location.quantity, left)
     left -= taken
     return { ...location, quantity: location.quantity - taken }
   })
-  setStock(sim, item, locations, { by: 'admin', requestId: null })
+  setStock(sim, item, locations, { by: 'admin', requestId: null, silent })
 }
 
-export function setStock(
-  sim: Sim,
-  item: Item,
-  locations: StockLocation[],
-  act: { by: 'client' | 'admin'; requestId: string | null },
-): Item {
+export interface StockAct {
+  by: 'client' | 'admin'
+  requestId: string | null
+  /** Without notifications. */
+  silent?: boolean
+}
+
+export function setStock(sim: Sim, item: Item, locations: StockLocation[], act: StockAct): Item {
   const changed = withQuantity(item, locations, vendorTime(sim.nowMs()))
   saveItem(sim, changed, act.by, act.requestId)
-  const resource = availableQuantity(changed) === availableQuantity(item) ? null : `/items/${item.id}`
-  if (resource !== null) sim.notifier.notify({ topic: 'items', resource, userId: item.seller_id })
-  sim.notifier.notify({ topic: 'stock-location', resource: `/user-products/${item.user_product_id}/stock`, userId: item.seller_id })
+  if (act.silent) return changed
+  const userId = item.seller_id
+  if (availableQuantity(changed) !== availableQuantity(item)) sim.notifier.notify({ topic: 'items', resource: `/items/${item.id}`, userId })
+  sim.notifier.notify({ topic: 'stock-location', resource: `/user-products/${item.user_product_id}/stock`, userId })
   return changed
 }
