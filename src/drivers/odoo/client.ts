@@ -1,0 +1,118 @@
+import type { z } from 'zod'
+import { IntegrationError } from '../../core/integration-error.ts'
+import { httpClient } from '../http.ts'
+import { connect, type Connection, serverTime } from './connection.ts'
+import { faultOf } from './odoo-error.ts'
+import { type OdooCall, readAnswer } from './transport.ts'
+
+export interface OdooClientOptions {
+  /** Address that the operator configured, for example `https://shop.odoo.com`. */
+  url: string
+  db: string
+  user: string
+  /** Password or API key. */
+  password: string
+  /** Hard limit of a read, milliseconds; 20 s unless told. */
+  readTimeoutMs?: number
+  /** Hard limit of a write, milliseconds; 90 s unless told: Odoo repeats a serialization failure by itself for longer than 30 s. */
+  writeTimeoutMs?: number
+  /** Concurrent requests; 4 unless told, since more writers only collide on hot rows. */
+  connections?: number
+  /** Overrides the detection. */
+  transport?: 'json-2' | 'json-rpc'
+}
+
+export interface CallContext {
+  signal: AbortSignal
+  requestId?: string
+}
+
+/** One `call` over whichever protocol the server speaks. Retries nothing. */
+export interface OdooClient {
+  /** Detects and logs in when that has not happened, or has failed since; concurrent callers share one login. */
+  connection(signal: AbortSignal): Promise<Connection>
+  read<T>(schema: z.ZodType<T>, call: OdooCall, context: CallContext): Promise<T>
+  /** The same with the longer limit, for what changes something. */
+  write<T>(schema: z.ZodType<T>, call: OdooCall, context: CallContext): Promise<T>
+  serverTime(signal: AbortSignal): Promise<string>
+  close(): Promise<void>
+}
+
+const LARGEST_ANSWER = 32 * 1024 * 1024
+
+export function odooClient(options: OdooClientOptions): OdooClient {
+  const readMs = options.readTimeoutMs ?? 20_000
+  const writeMs = options.writeTimeoutMs ?? 90_000
+  const { origin, pathname } = new URL(options.url)
+  const base = pathname.replace(/\/+$/, '')
+  const http = httpClient({
+    origin,
+    connections: options.connections ?? 4,
+    timeoutMs: Math.max(readMs, writeMs),
+    maxResponseBytes: LARGEST_ANSWER,
+  })
+  const credentials = { database: options.db, user: options.user, password: options.password }
+  let current: Connection | undefined
+  let connecting: Promise<Connection> | undefined
+
+  async function connection(signal: AbortSignal): Promise<Connection> {
+    if (current) return current
+    // The login belongs to no one caller: its own limit ends it, so one caller who gives up does not fail the others.
+    connecting ??= connect({ http, base, ...credentials, ...overrideOf(options) }, { timeoutMs: readMs })
+      .then((made) => {
+        current = made
+        return made
+      })
+      .finally(() => {
+        connecting = undefined
+      })
+    return await orAborted(connecting, signal)
+  }
+
+  async function call<T>(schema: z.ZodType<T>, wanted: OdooCall, context: CallContext, timeoutMs: number): Promise<T> {
+    const used = await connection(context.signal)
+    try {
+      return readAnswer(schema, await used.send(wanted, { ...context, timeoutMs }), wanted)
+    } catch (error) {
+      if (isConnectionLost(error) && current === used) current = undefined
+      throw error
+    }
+  }
+
+  return {
+    connection,
+    read: (schema, wanted, context) => call(schema, wanted, context, readMs),
+    write: (schema, wanted, context) => call(schema, wanted, context, writeMs),
+    serverTime: (signal) => serverTime({ http, base }, { signal, timeoutMs: readMs }),
+    close: () => http.close(),
+  }
+}
+
+function overrideOf({ transport }: OdooClientOptions): { transport?: 'json-2' | 'json-rpc' } {
+  return transport ? { transport } : {}
+}
+
+// After these the server may be another one: an upgrade, a rotated key, a restored database.
+function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof IntegrationError)) return false
+  if (error.code === 'unreachable' || error.code === 'unauthorized') return true
+  return error.code === 'unavailable' && faultOf(error) === undefined
+}
+
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) throw notSent()
+  let stop = (): void => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(notSent())
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+function notSent(): IntegrationError {
+  return new IntegrationError('unreachable', { summary: 'given up while the login was still under way: nothing was sent' })
+}

@@ -1,0 +1,144 @@
+import { z } from 'zod'
+import { IntegrationError } from '../../core/integration-error.ts'
+import { decimalText } from '../../core/money.ts'
+import type { AttemptLog } from '../../ports/attempt-log.ts'
+import type { Shown, ShownContent, Wanted } from '../../ports/target.ts'
+import { markersIn } from './chatter.ts'
+import type { OdooClient } from './client.ts'
+import type { Connection } from './connection.ts'
+import { orderSlug, resolveExternalId } from './external-id.ts'
+import {
+  checkedLines,
+  EVERYTHING,
+  firstProblem,
+  productIdsOf,
+  type Read,
+  readLineRows,
+  readOrderRows,
+  readPickings,
+  readSkus,
+} from './order-reading.ts'
+import { digestOf, type OrderExtra } from './order-steps.ts'
+import { amountFrom, fulfilmentOf, grossUnitPrice, type LineRecord, OrderRecord, type PickingRecord, quantityText, Text } from './record.ts'
+import { isConfirmed } from './sale-order.ts'
+
+/** Every request of a look-up is an attempt of its own, named after what it asks. */
+export function loggedRead(client: OdooClient, log: AttemptLog, signal: AbortSignal): Read {
+  return (schema, call) => log.read(`${call.model}.${call.method}`, (requestId) => client.read(schema, call, { requestId, signal }))
+}
+
+/**
+ * Finds a binding: an ERP-born order by its id; one of ours by the bound id, by external id, then by reference and origin. An id alone
+ * proves nothing (a restored database uses it again), so the record must also carry our reference.
+ */
+export async function findBinding(
+  read: Read,
+  connection: Connection,
+  wanted: Wanted,
+): Promise<{ order: OrderRecord; copies: number } | null> {
+  const { desired } = wanted
+  if (desired.kind === 'stock') return null
+  if (desired.origin === 'odoo') return await readOne(read, connection, [['id', '=', Number(desired.orderKey)]])
+  if (wanted.externalId !== null) {
+    const bound = await readOne(read, connection, [['id', '=', Number(wanted.externalId)]])
+    if (bound && bound.order.origin === desired.origin && bound.order.client_order_ref === wanted.reference) return bound
+  }
+  const named = await resolveExternalId(read, orderSlug(desired.origin, wanted.reference))
+  if (named !== null) return await readOne(read, connection, [['id', '=', named]])
+  return await readOne(read, connection, [
+    ['client_order_ref', '=', wanted.reference],
+    ['origin', '=', desired.origin],
+  ])
+}
+
+/** Reads what the next step is decided from. */
+export async function showOrder(read: Read, connection: Connection, found: { order: OrderRecord; copies: number }): Promise<Shown> {
+  const { order, copies } = found
+  const rows = await readLineRows(read, connection.schema, order.order_line)
+  const checked = checkedLines(order.order_line.map((id) => rows.get(id)).filter((row) => row !== undefined))
+  if ('problem' in checked)
+    throw new IntegrationError('malformed-response', { summary: `${order.name}: ${checked.field} ${checked.problem}` })
+  const skus = await readSkus(read, productIdsOf(rows.values()))
+  const pickings = await readPickings(read, connection.schema, [order.id])
+  const markers = await readMarkers(read, order.id)
+  return {
+    kind: 'found',
+    externalId: String(order.id),
+    content: contentOf({ order, copies, lines: checked.lines, skus, pickings, markers }, connection),
+  }
+}
+
+interface Read1 {
+  order: OrderRecord
+  copies: number
+  lines: LineRecord[]
+  skus: ReadonlyMap<number, string>
+  pickings: PickingRecord[]
+  markers: string[]
+}
+
+function contentOf({ order, copies, lines, skus, pickings, markers }: Read1, { uid, schema }: Connection): ShownContent {
+  const currency = order.currency_id?.name ?? ''
+  const goods = lines.filter((line) => !line.display_type?.startsWith('line_'))
+  const skuOf = (line: LineRecord): string => skus.get(line.product_id?.id ?? 0) ?? ''
+  const written = goods.map((line) => ({
+    sku: skuOf(line),
+    quantity: quantityText(line.product_uom_qty),
+    price: priceText(line.price_unit, currency),
+  }))
+  const outgoing = pickings.filter((picking) => picking.picking_type_code === 'outgoing' && picking.state !== 'cancel')
+  const extra: OrderExtra = {
+    state: order.state,
+    name: order.name,
+    writeDate: order.write_date,
+    linesDigest: digestOf(written, false),
+    pricedDigest: digestOf(written, true),
+    editedByPerson: [order.write_uid, ...lines.map((line) => line.write_uid)].some((writer) => writer !== null && writer.id !== uid),
+    delivered: outgoing.some((picking) => picking.state === 'done'),
+    invoiced: (order.invoice_count ?? 0) > 0,
+    markers: markers.join(' '),
+    outgoing: JSON.stringify(outgoing.map(({ id, carrier_tracking_ref }) => ({ id, tracking: carrier_tracking_ref ?? '' }))),
+    canTrack: schema.has('stock.picking', 'carrier_tracking_ref'),
+    copies,
+    declined: null,
+  }
+  return {
+    lifecycle: order.state === 'cancel' ? 'cancelled' : 'open',
+    fulfilment: isConfirmed(order.state) ? fulfilmentOf(pickings).fulfilment : 'none',
+    currency: currency || null,
+    totalMinor: amountFrom(order.amount_total, currency) ?? null,
+    lines: goods.map((line) => {
+      const totalMinor = amountFrom(line.price_total, currency)
+      const unitPriceMinor = totalMinor === undefined ? null : grossUnitPrice(totalMinor, line.product_uom_qty)
+      return { sku: skuOf(line), quantity: quantityText(line.product_uom_qty), unitPriceMinor }
+    }),
+    extra,
+  }
+}
+
+function priceText(price: number, currency: string): string {
+  const minor = amountFrom(price, currency)
+  return minor === undefined ? String(price) : decimalText(minor, currency)
+}
+
+async function readOne(read: Read, { schema }: Connection, domain: unknown[]): Promise<{ order: OrderRecord; copies: number } | null> {
+  const rows = await readOrderRows(read, schema, domain)
+  if (rows[0] === undefined) return null
+  const parsed = OrderRecord.safeParse(rows[0])
+  if (parsed.success) return { order: parsed.data, copies: rows.length }
+  const { field, problem } = firstProblem(parsed.error)
+  throw new IntegrationError('malformed-response', { summary: `the order ${String(rows[0].id)} does not fit at "${field}": ${problem}` })
+}
+
+const Message = z.object({ body: Text })
+
+async function readMarkers(read: Read, orderId: number): Promise<string[]> {
+  const domain = [
+    ['model', '=', 'sale.order'],
+    ['res_id', '=', orderId],
+    ['body', 'ilike', 'rosh:'],
+  ]
+  const args = { domain, fields: ['body'], order: 'id desc', limit: 500 }
+  const messages = await read(z.array(Message), { model: 'mail.message', method: 'search_read', args })
+  return markersIn(messages.map((message) => message.body))
+}

@@ -1,0 +1,62 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
+import type { InboundEvent, Reading } from '../../core/inbound-event.ts'
+import type { WebhookReader, WebhookRequest } from '../../ports/marketplace.ts'
+
+const Body = z.object({
+  _model: z.string().max(100),
+  _id: z.number().int().positive(),
+  write_date: z.string().max(40).optional(),
+})
+
+const COLLECTED = new Set(['sale.order', 'stock.picking', 'stock.quant'])
+
+/**
+ * Odoo's automation webhook (17 and later): unsigned, sent once, several equal ones for one action. Only a hint to collect: the secret in
+ * the path proves the sender, and of the body only the pointer is used.
+ */
+export function odooWebhookReader(options: { pathSecret: string }): WebhookReader {
+  return {
+    answersUnreadableWith200: true,
+    read: (request) => read(request, options.pathSecret),
+  }
+}
+
+function read(request: WebhookRequest, pathSecret: string): Reading {
+  const [, secret = ''] = request.path.split('/')
+  if (!sameText(secret, pathSecret)) return { kind: 'refused', verdict: 'bad-signature', reason: 'the secret in the path is not ours' }
+  const body = Body.safeParse(jsonOf(request.body))
+  if (body.success) return { kind: 'events', events: [eventOf(body.data, request.receivedAtMs)] }
+  const field = body.error.issues[0]?.path.join('.') || 'body'
+  return { kind: 'refused', verdict: 'malformed', reason: `"${field}" is missing or no value of an Odoo automation webhook` }
+}
+
+function eventOf({ _model, _id, write_date }: z.infer<typeof Body>, receivedAtMs: number): InboundEvent {
+  const pointer = `${_model}/${_id}`
+  // Without a version only copies of the same second are the same: a later change must wake the collector again.
+  const moment = write_date || `received:${Math.floor(receivedAtMs / 1000)}`
+  return {
+    channel: 'odoo',
+    topic: _model,
+    resource: `/${pointer}`,
+    sourceEventId: null,
+    dedupeKey: `${pointer}/${moment}`,
+    comparable: pointer,
+    orderKey: _model === 'sale.order' ? String(_id) : null,
+    ignore: COLLECTED.has(_model) ? null : 'irrelevant-topic',
+  }
+}
+
+function jsonOf(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+  } catch {
+    return undefined
+  }
+}
+
+// Digests have one length, so the comparison tells nothing of the secret's.
+function sameText(a: string, b: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return b.length > 0 && timingSafeEqual(digest(a), digest(b))
+}
