@@ -4,11 +4,11 @@ import { isTransient } from './sqlstate.ts'
 const PAUSES_MS = [20, 150]
 
 /**
- * Does `work` again after a transient error, twice. After a connection lost at COMMIT it may have been done already: `work` must find by its
+ * Does `work` again after a transient error, once after each pause. After a connection lost at COMMIT it may have been done already: `work` must find by its
  * keys what it did before.
  */
-export async function retried<T>(work: () => Promise<T>): Promise<T> {
-  for (const pauseMs of PAUSES_MS) {
+export async function retried<T>(work: () => Promise<T>, pausesMs: readonly number[] = PAUSES_MS): Promise<T> {
+  for (const pauseMs of pausesMs) {
     try {
       return await work()
     } catch (error) {
