@@ -56,12 +56,11 @@ interface Row {
   leased: boolean
   exchange_at: string | null
   reconnect_required_at: string | null
-  now: string
 }
 
 const READ = `
   SELECT channel, key_id, access_token, refresh_token, expires_at, version, lease, coalesce(lease_until > hub_now(), false) AS leased, exchange_at,
-         reconnect_required_at, hub_now() AS now
+         reconnect_required_at
   FROM credential WHERE channel = $1`
 
 async function readRow(client: Pool | PoolClient, channel: string): Promise<Row | undefined> {
@@ -97,12 +96,13 @@ async function leaseRefresh(
 
 // The lease number stays: should its holder only have been slow, its late save still heals the account.
 async function loseTokens(client: PoolClient, row: Row, reason: string): Promise<RefreshLease> {
-  await client.query(
-    'UPDATE credential SET reconnect_required_at = hub_now(), reconnect_reason = $2, updated_at = hub_now() WHERE channel = $1',
+  const { rows } = await client.query<{ since: string }>(
+    `UPDATE credential SET reconnect_required_at = hub_now(), reconnect_reason = $2, updated_at = hub_now()
+     WHERE channel = $1 RETURNING reconnect_required_at AS since`,
     [row.channel, reason],
   )
   await pause(client, row.channel)
-  return { kind: 'reconnect-required', since: row.now }
+  return { kind: 'reconnect-required', since: rows[0]?.since ?? '' }
 }
 
 async function saveRefreshed(
