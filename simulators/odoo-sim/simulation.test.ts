@@ -46,7 +46,7 @@ describe.each([14, 19] as const)('transactions in Odoo %i', (version) => {
       args: ['odoo', 2, 'change-me', 'sale.order', 'write', [[1], { origin: 'hub' }]],
     }
     const given = fetch(`${odoo.url}/jsonrpc`, { method: 'POST', body: JSON.stringify({ params }), signal: AbortSignal.timeout(60) })
-    await expect(given).rejects.toThrow()
+    await expect(given).rejects.toThrow(/timeout/)
     expect(await odoo.admin('/orders/1')).toMatchObject({ origin: null })
     await odoo.admin(`/transactions/${id}/commit`, {})
     await until(async () => (await odoo.admin('/orders/1')).origin === 'hub')
@@ -62,7 +62,7 @@ describe.each([14, 19] as const)('transactions in Odoo %i', (version) => {
       args: ['odoo', 2, 'change-me', 'sale.order', 'create', [[{ partner_id: 4 }]]],
     }
     const given = fetch(`${odoo.url}/jsonrpc`, { method: 'POST', body: JSON.stringify({ params }), signal: AbortSignal.timeout(50) })
-    await expect(given).rejects.toThrow()
+    await expect(given).rejects.toThrow(/timeout/)
     expect(await total(odoo)).toBe(0)
     await until(async () => (await total(odoo)) === 1)
   })
@@ -71,10 +71,10 @@ describe.each([14, 19] as const)('transactions in Odoo %i', (version) => {
     const odoo = await startOdoo(version)
     const rule = (fault: string) => odoo.admin('/faults', [{ match: { path: 'sale.order.create' }, fault }], 'PUT')
     await rule('reset')
-    await expect(odoo.rpc('sale.order', 'create', [[{ partner_id: 4 }]])).rejects.toThrow()
+    await expect(odoo.rpc('sale.order', 'create', [[{ partner_id: 4 }]])).rejects.toThrow('fetch failed')
     expect(await total(odoo)).toBe(0)
     await rule('accept-then-reset')
-    await expect(odoo.rpc('sale.order', 'create', [[{ partner_id: 4 }]])).rejects.toThrow()
+    await expect(odoo.rpc('sale.order', 'create', [[{ partner_id: 4 }]])).rejects.toThrow('fetch failed')
     expect(await total(odoo)).toBe(1)
   })
 
