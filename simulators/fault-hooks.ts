@@ -1,14 +1,19 @@
+import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { decide, isAdmin, rawBody, requestIdOf, sha256, stateOf } from './exchange.ts'
+import { decide, isAdmin, pathOf, rawBody, requestIdOf, sha256, stateOf } from './exchange.ts'
 import type { FaultRule, Faults } from './faults.ts'
 import type { Ledger } from './ledger.ts'
+
+const FLOOD_BYTES = 50 * 1024 * 1024
 
 export interface FaultParts {
   ledger: Ledger
   faults: Faults
   closing: AbortSignal
   faultPath: (request: FastifyRequest) => string
+  /** Paths whose requests leave no line, because health checks would fill the ledger. */
+  unrecordedPaths: readonly string[]
 }
 
 /** Applies the request faults and writes the `request` line of every call outside `/admin/`. */
@@ -85,6 +90,11 @@ async function after(exchange: Exchange, payload: unknown): Promise<unknown> {
       await record(exchange, { status: reply.statusCode, reply: Buffer.from(spoilt), decision: fault.fault })
       return spoilt
     }
+    case 'drip':
+    case 'flood':
+      await record(exchange, { status: reply.statusCode, reply: bytes, decision: fault.fault })
+      reply.removeHeader('content-length')
+      return Readable.from(fault.fault === 'drip' ? drip(bytes, fault.ms ?? 1000, parts.closing) : flood(bytes, fault.bytes ?? FLOOD_BYTES))
     default:
       await record(exchange, { status: reply.statusCode, reply: bytes, decision: null })
       if (fault?.fault === 'latency') await pause(fault.ms ?? 0, parts.closing)
@@ -99,7 +109,7 @@ async function record(
 ): Promise<void> {
   const { request, parts } = exchange
   const state = stateOf(request)
-  if (state.recorded) return
+  if (state.recorded || parts.unrecordedPaths.includes(pathOf(request))) return
   state.recorded = true
   const done = state.decision ?? { decision: (outcome.status ?? 0) < 400 ? 'answered' : 'refused' }
   const { decision: handled, detail, orderId } = done
@@ -132,6 +142,19 @@ function cut({ request, parts }: Exchange, fault: FaultRule): void {
 function sendHalf(reply: FastifyReply, bytes: Buffer): void {
   reply.raw.writeHead(reply.statusCode, { 'content-type': 'application/json; charset=utf-8', 'content-length': bytes.length })
   reply.raw.write(bytes.subarray(0, bytes.length >> 1), () => reply.raw.destroy())
+}
+
+async function* drip(bytes: Buffer, ms: number, closing: AbortSignal): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += 1) {
+    yield bytes.subarray(at, at + 1)
+    if (!(await pause(ms, closing))) return
+  }
+}
+
+function* flood(bytes: Buffer, total: number): Generator<Buffer> {
+  yield bytes
+  const padding = Buffer.alloc(64 * 1024, ' ')
+  for (let left = total - bytes.length; left > 0; left -= padding.length) yield padding.subarray(0, left)
 }
 
 /** False when the simulator closed first. */

@@ -8,7 +8,7 @@ const regularExpression = z.string().superRefine((text, context) => {
   }
 })
 
-export const faultKinds = [
+const faultKinds = [
   'latency',
   'status',
   'hang',
@@ -18,6 +18,8 @@ export const faultKinds = [
   'empty',
   'truncate',
   'html',
+  'drip',
+  'flood',
   'late',
   'lost-webhook',
   'duplicate-webhook',
@@ -30,10 +32,15 @@ export const faultRule = z
       .strictObject({ method: z.string().optional(), path: regularExpression.optional(), body: regularExpression.optional() })
       .default({}),
     fault: z.enum(faultKinds),
-    /** Milliseconds of `latency`, `late` and `delay-webhook`; how long `hang` keeps the connection (default: until close). */
+    /**
+     * Milliseconds: of `latency`, `late` and `delay-webhook`; between two bytes of `drip` (default 1000); how long `hang` and
+     * `accept-then-hang` keep the connection (default: until close).
+     */
     ms: z.int().min(0).max(86_400_000).optional(),
     /** Status of `status` (default 503), `html` and `empty` (default: what the request would have got; `html` 200). */
     status: z.int().min(200).max(599).optional(),
+    /** Length of the reply of `flood`, which is the real one padded with spaces; default 50 MiB. */
+    bytes: z.int().min(1).max(1_073_741_824).optional(),
     retryAfter: z.string().optional(),
     body: z.string().optional(),
     times: z.int().min(1).optional(),
@@ -46,7 +53,6 @@ export const faultRule = z
     }
   })
 
-export type FaultKind = (typeof faultKinds)[number]
 export type FaultRule = z.output<typeof faultRule>
 
 /** What a rule is matched against; for a webhook the URL path it goes to and its body. */

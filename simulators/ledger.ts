@@ -60,7 +60,7 @@ export async function openLedger(path: string): Promise<Ledger> {
   let waiting: Waiting[] = []
   let flushing: Promise<void> | null = null
   let closed = false
-  let broken: unknown = null
+  let broken: Error | null = null
 
   async function flush(): Promise<void> {
     while (waiting.length > 0) {
@@ -73,7 +73,7 @@ export async function openLedger(path: string): Promise<Ledger> {
         tornBytes = false
         await writeLines(file, batch)
       } catch (error) {
-        broken ??= error
+        broken ??= error instanceof Error ? error : new Error(String(error))
         for (const one of batch) one.reject(error)
         continue
       }

@@ -7,7 +7,7 @@ export interface RunningSimulator {
   close(): Promise<void>
 }
 
-/** Settings that every simulator reads; spread into the schema of one. Empty variables count as absent: call `withoutEmpty`. */
+/** Settings that every simulator reads; spread into the schema of one. Empty variables count as absent. */
 export const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback)
 export const simulatorKey = z.string().min(1).default('change-me')
 
@@ -16,7 +16,7 @@ export function defaultLedgerPath(name: string): string {
   return fileURLToPath(new URL(`../.rosh/${name}.ledger.jsonl`, import.meta.url))
 }
 
-export function withoutEmpty(environment: Record<string, string | undefined>): Record<string, string> {
+function withoutEmpty(environment: Record<string, string | undefined>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
   )

@@ -104,8 +104,8 @@ describe('simulator server', () => {
   })
 
   test.each([
-    ['hang', 0, 'hang'],
-    ['accept-then-hang', 1, 'accept-then-hang'],
+    ['hang', 0],
+    ['accept-then-hang', 1],
   ])('%s never answers; effects: %i', async (fault, effects) => {
     await faults({ fault, match: { method: 'POST' } })
     const caller = new AbortController()
@@ -118,14 +118,14 @@ describe('simulator server', () => {
   })
 
   test.each([
-    ['reset', 0],
-    ['accept-then-reset', 1],
-  ])('%s cuts the connection; effects: %i', async (fault, effects) => {
+    ['reset', 0, {}],
+    ['accept-then-reset', 1, { orderId: 't-1', detail: { handled: 'created' } }],
+  ])('%s cuts the connection; effects: %i', async (fault, effects, done) => {
     await faults({ fault })
     await expect(post()).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } })
     expect(things).toHaveLength(effects)
     expect(requests()).toMatchObject([{ decision: fault, status: null }])
-    if (effects === 1) expect(requests()).toMatchObject([{ orderId: 't-1', detail: { handled: 'created' } }])
+    expect(requests().map(({ orderId, detail }) => ({ orderId, detail }))).toEqual([done])
   })
 
   test('empty, html and truncate take effect and spoil the reply', async () => {
@@ -137,9 +137,24 @@ describe('simulator server', () => {
     expect(await html.text()).toContain('<html>')
     const truncated = await post()
     expect(truncated.status).toBe(201)
-    await expect(truncated.text()).rejects.toThrow()
+    await expect(truncated.text()).rejects.toThrow(/terminated/)
     expect(things).toHaveLength(3)
     expect(requests().map((entry) => entry.decision)).toEqual(['empty', 'html', 'truncate'])
+  })
+
+  test('drip sends byte by byte and flood pads the reply, both after the effect', async () => {
+    await faults({ fault: 'drip', ms: 10, times: 1 }, { fault: 'flood', bytes: 3_000_000 })
+    const started = performance.now()
+    expect(await (await post()).json()).toEqual({ count: 1 })
+    expect(performance.now() - started).toBeGreaterThan(90)
+    const flooded = await (await post()).text()
+    expect([flooded.length, JSON.parse(flooded)]).toEqual([3_000_000, { count: 2 }])
+    expect(requests().map((entry) => entry.decision)).toEqual(['drip', 'flood'])
+  })
+
+  test('health checks leave no line', async () => {
+    expect((await fetch(`${url}/health`)).status).toBe(404)
+    expect(lines()).toEqual([])
   })
 
   test('latency takes effect at once and answers later', async () => {

@@ -9,8 +9,7 @@ import type { Faults } from './faults.ts'
 import { openLedger } from './ledger.ts'
 import type { Ledger } from './ledger.ts'
 
-export { decide, rawBody, readJson, requestIdOf, sameSecret, sha256 } from './exchange.ts'
-export type { Decision } from './exchange.ts'
+export { decide, rawBody, readJson, requestIdOf, sha256 } from './exchange.ts'
 
 export interface SimulatorOptions {
   name: string
@@ -24,6 +23,8 @@ export interface SimulatorOptions {
   bodyLimitBytes?: number
   /** The path that fault rules see; default: the URL path without its query. */
   faultPath?: (request: FastifyRequest) => string
+  /** Paths whose requests leave no ledger line; default `/health`, which is polled. */
+  unrecordedPaths?: readonly string[]
   /** The vendor's body for an error that no route answers: unknown route, too large, internal. */
   errorBody?: (status: number, message: string) => unknown
 }
@@ -66,7 +67,13 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     return reply.code(status).send(errorBody(status, status >= 500 ? 'internal error of the simulator' : error.message))
   })
 
-  const parts: FaultParts = { ledger, faults, closing: closing.signal, faultPath: options.faultPath ?? pathOf }
+  const parts: FaultParts = {
+    ledger,
+    faults,
+    closing: closing.signal,
+    faultPath: options.faultPath ?? pathOf,
+    unrecordedPaths: options.unrecordedPaths ?? ['/health'],
+  }
   addFaultHooks(app, parts)
   const requireAdminKey = adminGuard(options.key ?? 'change-me')
   addAdminRoutes(app, { ...parts, name: options.name, requireAdminKey })

@@ -22,7 +22,7 @@ describe('the knobs of paris-mock', () => {
       '/rotate-key',
       '/faults',
     ]
-    for (const knob of knobs) expect((await mock.call('POST', `/admin${knob}`, {})).status, knob).toBe(401)
+    for (const knob of knobs) expect((await mock.call('POST', `/admin${knob}`, {})).status).toBe(401)
     expect((await mock.call('PUT', '/admin/profile', {})).status).toBe(401)
     expect((await mock.call('PUT', '/admin/webhooks', {})).status).toBe(401)
     expect((await mock.call('PATCH', '/admin/orders/p-1', {})).status).toBe(401)

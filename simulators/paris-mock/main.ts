@@ -29,14 +29,17 @@ const schema = z
     PARIS_MOCK_SEED: z.coerce.number().int().default(1),
     PARIS_MOCK_LOG: yesOrNo.default(false),
   })
-  .superRefine((env, context) => {
-    const loopback = ['127.0.0.1', '::1', 'localhost'].includes(env.PARIS_MOCK_HOST)
-    const keys = { SIMULATOR_KEY: env.SIMULATOR_KEY, PARIS_API_KEY: env.PARIS_API_KEY ?? env.SIMULATOR_KEY }
-    for (const [name, value] of Object.entries(keys)) {
-      if (loopback || value !== 'change-me') continue
-      context.addIssue({ code: 'custom', path: [name], message: 'the default key is for loopback only: set another one' })
-    }
-  })
+  // `when`: checked beside the other settings, so that all problems are named at once.
+  .refine((env) => isLoopback(env) || env.SIMULATOR_KEY !== 'change-me', { ...refusal('SIMULATOR_KEY'), when: () => true })
+  .refine((env) => isLoopback(env) || env.PARIS_API_KEY !== 'change-me', { ...refusal('PARIS_API_KEY'), when: () => true })
+
+function isLoopback(env: { PARIS_MOCK_HOST: string }): boolean {
+  return ['127.0.0.1', '::1', 'localhost'].includes(env.PARIS_MOCK_HOST)
+}
+
+function refusal(variable: string): { path: string[]; error: string } {
+  return { path: [variable], error: 'the default key is for loopback only: set another one' }
+}
 
 await runSimulator({
   name: 'paris-mock',

@@ -26,8 +26,8 @@ describe('the contract of paris-mock', () => {
     ] as const
     for (const [method, path] of calls) {
       const body = method === 'GET' ? undefined : draft
-      expect((await mock.call(method, path, body, {})).status, path).toBe(401)
-      expect((await mock.call(method, path, body, { 'x-api-key': 'wrong' })).status, path).toBe(401)
+      expect((await mock.call(method, path, body, {})).status).toBe(401)
+      expect((await mock.call(method, path, body, { 'x-api-key': 'wrong' })).status).toBe(401)
     }
     expect((await mock.ledger()).some((entry) => entry.kind === 'order')).toBe(false)
   })
