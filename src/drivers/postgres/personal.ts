@@ -1,5 +1,7 @@
+import { z } from 'zod'
 import type { Personal } from '../../ports/target.ts'
-import type { PoolClient } from './pool.ts'
+import type { Pool, PoolClient } from './pool.ts'
+import type { Place, Sealer } from './sealed-column.ts'
 
 /** Seals personal fields under a key per order, so that erasing a person deletes one key. */
 export interface PersonalVault {
@@ -7,4 +9,28 @@ export interface PersonalVault {
   seal(client: PoolClient, orderId: string, keyId: string | null, personal: Personal): Promise<{ keyId: string; sealed: Buffer }>
   /** Null when the key is gone: the person was erased. */
   open(keyId: string, orderId: string, sealed: Buffer): Promise<Personal | null>
+}
+
+const placeOf = (orderId: string): Place => ({ table: 'silver_order', row: orderId, column: 'personal' })
+
+export function personalVault(pool: Pool, sealed: Sealer): PersonalVault {
+  return {
+    async seal(client, orderId, keyId, personal) {
+      const key = keyId ?? (await sealed.newDataKey(client, 'order'))
+      return { keyId: key, sealed: await sealed.seal(client, key, placeOf(orderId), JSON.stringify(personal)) }
+    },
+    async open(keyId, orderId, bytes) {
+      const text = await sealed.open(pool, keyId, placeOf(orderId), bytes)
+      return text === null ? null : PersonalFields.parse(JSON.parse(text))
+    },
+  }
+}
+
+const field = z.string().optional()
+const PersonalFields: z.ZodType<Personal> = z
+  .object({ buyerName: field, buyerNickname: field, email: field, phone: field, address: field, taxId: field })
+  .transform(withoutAbsent)
+
+function withoutAbsent(fields: Record<string, string | undefined>): Personal {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
