@@ -120,7 +120,10 @@ export function failureOf(reply: HttpReply, nowMs: number): IntegrationError | u
   if (byStatus === undefined) return undefined
   const said = saidIn(reply.text)
   // 403 speaks of the token only when its scopes are too few; else of this one resource, and the account goes on.
-  const code = reply.status === 403 && !/invalid.?scopes/i.test(said.error) ? 'rejected' : byStatus
+  const isOfResource = reply.status === 403 && !/invalid.?scopes/i.test(said.error)
+  // A 409 asks to read again and retry, unless it names a state that no retry changes.
+  const isFinal = reply.status === 409 && /not_modifiable|not_cancell?able|reference_conflict/i.test(said.error)
+  const code = isOfResource || isFinal ? 'rejected' : byStatus
   const waitMs = retryAfterMs(reply.headers['retry-after'], nowMs)
   const isUnknownSku = /seller_sku\S*not_found|seller_sku .{0,200}not found/is.test(said.all)
   const detail: IntegrationErrorDetail = {

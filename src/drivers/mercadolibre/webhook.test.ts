@@ -95,7 +95,17 @@ describe('the signed path', () => {
   test('one byte changed, another secret, and every odd header are refused without a throw', () => {
     const body = bytes(JSON.stringify(order()))
     const good = sign(body)
-    const odd = [undefined, '', good.slice(1), `${good}0`, 'é'.repeat(64), 'z'.repeat(64), `sha256=${good}`, ` ${good}`, sign(body, 'other')]
+    const odd = [
+      undefined,
+      '',
+      good.slice(1),
+      `${good}0`,
+      'é'.repeat(64),
+      'z'.repeat(64),
+      `sha256=${good}`,
+      ` ${good}`,
+      sign(body, 'other'),
+    ]
     for (const signature of odd) expect(readSigned(body, signature)).toMatchObject({ kind: 'refused', verdict: 'bad-signature' })
     expect(readSigned(bytes(`${JSON.stringify(order())} `), good)).toMatchObject({ verdict: 'bad-signature' })
   })
@@ -174,7 +184,15 @@ describe('the traps of notification bodies', () => {
   })
 
   test('a known topic with a resource outside the whitelist is malformed', () => {
-    const resources = ['/orders/1/../../users/me', '/orders/1?x=1', 'https://evil.test/orders/1', '/orders/$ID', '//orders/1', '/shipments/1', '/orders/１']
+    const resources = [
+      '/orders/1/../../users/me',
+      '/orders/1?x=1',
+      'https://evil.test/orders/1',
+      '/orders/$ID',
+      '//orders/1',
+      '/shipments/1',
+      '/orders/１',
+    ]
     for (const resource of resources) expect(read(order({ resource }))).toMatchObject({ kind: 'refused', verdict: 'malformed' })
   })
 
@@ -203,8 +221,25 @@ describe('any bytes', () => {
   })
 
   test('any JSON value in any field is read without a throw', () => {
-    const anything = fc.oneof(fc.json().map((text) => JSON.parse(text) as unknown), fc.string({ unit: 'binary' }), fc.double(), fc.constant(undefined))
-    const names = ['topic', 'resource', 'user_id', 'application_id', '_id', 'id', 'received', 'recieved', 'actions', '__proto__', 'constructor']
+    const anything = fc.oneof(
+      fc.json().map((text) => JSON.parse(text) as unknown),
+      fc.string({ unit: 'binary' }),
+      fc.double(),
+      fc.constant(undefined),
+    )
+    const names = [
+      'topic',
+      'resource',
+      'user_id',
+      'application_id',
+      '_id',
+      'id',
+      'received',
+      'recieved',
+      'actions',
+      '__proto__',
+      'constructor',
+    ]
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom(...names), anything), (over) => {
         expect(isReading(read({ ...order(), ...over }))).toBe(true)

@@ -1,0 +1,188 @@
+import type { Capabilities } from '../../core/channel.ts'
+import type { Operation, Step } from '../../core/delivery.ts'
+import type { DesiredOrder } from '../../core/desired.ts'
+import { IntegrationError } from '../../core/integration-error.ts'
+import { isPositive, isWholePositive, majorFrom } from '../../core/money.ts'
+import type { Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
+import { digits, type FetchedOrder, getOrder, type Reads, searchOrders } from './calls.ts'
+import { type MeliClient, readAnswer } from './client.ts'
+import type { Mapping } from './fetch-order.ts'
+import { MeliOrder, orderFragment } from './order.ts'
+
+export interface OrderTarget {
+  client: MeliClient
+  userId: string
+  capabilities: Capabilities
+  mapping: Mapping
+  marginMs: number
+}
+
+type WantedOrder = Wanted & { desired: DesiredOrder }
+
+/** By id when it is known, else by our reference, which only the simulator's orders carry. */
+export async function lookUpOrder(target: OrderTarget, wanted: WantedOrder, reads: Reads): Promise<Shown> {
+  if (wanted.externalId !== null) return byId(target, wanted.externalId, reads)
+  if (!target.capabilities.createOrder) return { kind: 'absent' }
+  // The default list leaves cancelled orders out, so absence takes both.
+  const live = await byReference(target, wanted.reference, reads, {})
+  return live.kind === 'found' ? live : byReference(target, wanted.reference, reads, { 'order.status': 'cancelled' })
+}
+
+async function byId(target: OrderTarget, id: string, reads: Reads): Promise<Shown> {
+  try {
+    return shownOf(target, [await getOrder(reads, id)])
+  } catch (error) {
+    if (error instanceof IntegrationError && error.code === 'not-found') return { kind: 'absent' }
+    throw error
+  }
+}
+
+async function byReference(target: OrderTarget, reference: string, reads: Reads, filter: Record<string, string>): Promise<Shown> {
+  const { results, total } = await searchOrders(reads, { seller: digits(target.userId), external_reference: reference, ...filter })
+  const ours = results.filter((order) => order.external_reference === reference)
+  if (ours.length === 0 && total > 0) {
+    throw new IntegrationError('malformed-response', {
+      summary: 'the search did not filter by external_reference, so it proves no absence',
+    })
+  }
+  ours.sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1))
+  return shownOf(
+    target,
+    ours.map((order) => ({ order, missing: null })),
+  )
+}
+
+/** Of several orders with one reference the oldest is ours; the count says that there are more. */
+function shownOf(target: OrderTarget, orders: FetchedOrder[]): Shown {
+  const first = orders[0]
+  if (!first) return { kind: 'absent' }
+  const fragment = orderFragment(first.order, { ...target.mapping, missing: first.missing })
+  if (fragment.lines === undefined || fragment.rawStatus === undefined) {
+    throw new IntegrationError('malformed-response', { summary: 'a partial answer: what the order holds is not known' })
+  }
+  const content: ShownContent = {
+    lifecycle: fragment.lifecycle ?? null,
+    fulfilment: null,
+    currency: fragment.currency ?? null,
+    totalMinor: fragment.totalMinor ?? null,
+    lines: fragment.lines.map(({ sku, quantity, unitPriceMinor }) => ({ sku, quantity, unitPriceMinor })),
+    extra: { status: fragment.rawStatus, orders: orders.length, version: fragment.version },
+  }
+  return { kind: 'found', externalId: fragment.externalId, content }
+}
+
+export function nextForOrder(capabilities: Capabilities, wanted: WantedOrder, shown: Shown): Step {
+  const { desired } = wanted
+  if (shown.kind === 'absent') return nextWhenAbsent(capabilities, wanted)
+  if (desired.lifecycle === 'cancelled') {
+    if (shown.content.lifecycle === 'cancelled') return { kind: 'done', reason: 'already-there' }
+    return able(capabilities.cancelOrder, 'cancel')
+  }
+  if (shown.content.lifecycle === 'cancelled') {
+    return { kind: 'refused', cause: 'rejected-by-target', summary: 'the order is cancelled there, which cannot be undone' }
+  }
+  if (isShown(desired, shown.content)) return { kind: 'done', reason: 'already-there' }
+  return refusalOf(capabilities, desired) ?? able(capabilities.updateOrder, 'update')
+}
+
+function nextWhenAbsent(capabilities: Capabilities, wanted: WantedOrder): Step {
+  const { desired } = wanted
+  if (wanted.externalId !== null) {
+    if (desired.lifecycle === 'cancelled') return { kind: 'done', reason: 'nothing-to-do' }
+    return { kind: 'refused', cause: 'delivered-then-missing', summary: `order ${wanted.externalId} is not there any more` }
+  }
+  if (desired.lifecycle === 'cancelled') return { kind: 'done', reason: 'nothing-to-do' }
+  if (!capabilities.createOrder) return { kind: 'unsupported', operation: 'create' }
+  return refusalOf(capabilities, desired) ?? { kind: 'send', operation: 'create' }
+}
+
+function able(isAble: boolean, operation: Operation): Step {
+  return isAble ? { kind: 'send', operation } : { kind: 'unsupported', operation }
+}
+
+function refusalOf(capabilities: Capabilities, desired: DesiredOrder): Step | undefined {
+  const isTaken = capabilities.fractionalQuantity ? isPositive : isWholePositive
+  const odd = desired.lines.find((line) => !isTaken(line.quantity))
+  if (odd) {
+    return {
+      kind: 'refused',
+      cause: 'unsupported-by-target',
+      summary: `quantity ${odd.quantity} of ${odd.sku}: only whole pieces are taken`,
+    }
+  }
+  if (desired.currency === null) return { kind: 'refused', cause: 'erp-order-invalid', summary: 'the order has no currency' }
+  if (desired.lines.length === 0) return { kind: 'refused', cause: 'erp-order-invalid', summary: 'the order has no lines' }
+  const priceless = desired.lines.find((line) => line.unitPriceMinor === null)
+  if (priceless) return { kind: 'refused', cause: 'erp-order-invalid', summary: `${priceless.sku} has no unit price` }
+  return undefined
+}
+
+function isShown(desired: DesiredOrder, content: ShownContent): boolean {
+  if (desired.totalMinor !== null && desired.totalMinor !== content.totalMinor) return false
+  if (desired.currency !== null && desired.currency !== content.currency) return false
+  const wanted = desired.lines.map(lineText).sort()
+  const there = content.lines.map(lineText).sort()
+  return wanted.length === there.length && wanted.every((line, index) => line === there[index])
+}
+
+// Lines have no ids of ours there: what is compared is the bag of (SKU, quantity, unit price).
+function lineText(line: { sku: string; quantity: string; unitPriceMinor: number | null }): string {
+  return JSON.stringify([line.sku, line.quantity, line.unitPriceMinor])
+}
+
+/** One request. The calls exist at the simulator only; the capabilities of the real marketplace never lead here. */
+export async function sendOrder(
+  target: OrderTarget,
+  what: { wanted: WantedOrder; operation: Operation; shown: Shown; requestId: string },
+  signal: AbortSignal,
+): Promise<Sent> {
+  const { wanted, requestId } = what
+  const call = callFor(target, what)
+  const answer = await target.client.call({
+    ...call,
+    headers: { 'idempotency-key': idempotencyKey(wanted, what.operation) },
+    requestId,
+    signal,
+    firstByteWithinMs: target.marginMs,
+  })
+  const shown = shownOf(target, [{ order: readAnswer(MeliOrder, answer), missing: null }])
+  return { externalId: shown.kind === 'found' ? shown.externalId : null, shown }
+}
+
+type Call = { method: 'POST' | 'PUT'; path: string; body: unknown }
+
+function callFor(target: OrderTarget, { wanted, operation, shown }: { wanted: WantedOrder; operation: Operation; shown: Shown }): Call {
+  const { capabilities } = target
+  const id = shown.kind === 'found' ? shown.externalId : wanted.externalId
+  if (operation === 'create' && capabilities.createOrder) return { method: 'POST', path: '/orders', body: bodyOf(wanted) }
+  if (operation === 'update' && capabilities.updateOrder && id)
+    return { method: 'PUT', path: `/orders/${digits(id)}`, body: bodyOf(wanted) }
+  if (operation === 'cancel' && capabilities.cancelOrder && id) return { method: 'POST', path: `/orders/${digits(id)}/cancel`, body: {} }
+  throw new IntegrationError('unsupported', {
+    causeCode: 'unsupported-by-target',
+    summary: `MercadoLibre takes no ${operation} of an order`,
+  })
+}
+
+function bodyOf({ desired, reference, personal }: WantedOrder): unknown {
+  const currency = desired.currency ?? ''
+  const total = desired.totalMinor ?? desired.lines.reduce((sum, line) => sum + Number(line.quantity) * (line.unitPriceMinor ?? 0), 0)
+  const nickname = (personal?.buyerNickname ?? personal?.buyerName)?.slice(0, 200)
+  return {
+    external_reference: reference,
+    ...(nickname ? { buyer: { nickname } } : {}),
+    currency_id: currency,
+    total_amount: majorFrom(total, currency),
+    order_items: desired.lines.map((line) => ({
+      seller_sku: line.sku,
+      quantity: Number(line.quantity),
+      unit_price: majorFrom(line.unitPriceMinor ?? 0, currency),
+    })),
+  }
+}
+
+/** Create: account, order, generation; so any version of a create repeats it. Update and cancel: plus version. */
+function idempotencyKey({ channel, desired, generation, version }: WantedOrder, operation: Operation): string {
+  const create = `${channel}/${desired.origin}/${desired.orderKey}/g${generation}`
+  return operation === 'create' ? create : `${create}/${operation}/v${version}`
+}
