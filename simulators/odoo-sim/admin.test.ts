@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { type AdminOrder, startOdoo } from './test-odoo.ts'
+import { type AdminOrder, jsonRpc, startOdoo } from './test-odoo.ts'
 
 test('wrong admin requests name the field and the fix', async () => {
   const { admin, url } = await startOdoo(19)
@@ -49,6 +49,39 @@ test('orders of every odd kind can be typed in', async () => {
   })
   const { orders } = await admin<{ orders: AdminOrder[] }>('/orders', { client_order_ref: 'ML', count: 3 })
   expect(orders.map((one) => one.client_order_ref)).toEqual(['ML-1', 'ML-2', 'ML-3'])
+})
+
+test('what was answered is there after kill -9', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'odoo-sim-'))
+  const main = fileURLToPath(new URL('main.ts', import.meta.url))
+  const start = async () => {
+    const env = { ODOO_SIM_PORT: '0', ODOO_SIM_LEDGER_PATH: join(folder, 'l.jsonl') }
+    const child = spawn(process.execPath, [main], { env, stdio: 'pipe' })
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    return { child, url: `http://127.0.0.1:${(JSON.parse(line.toString()) as { listening: number }).listening}` }
+  }
+  const object = (url: string, method: string, args: unknown[]) =>
+    jsonRpc(url, 'object', 'execute_kw', ['odoo', 2, 'change-me', 'sale.order', method, args, {}])
+  const first = await start()
+  const answered: number[] = []
+  const create = async () => {
+    const { result } = await object(first.url, 'create', [{ partner_id: 4, order_line: [[0, 0, { product_id: 1 }]] }])
+    answered.push(result as number)
+    if (answered.length === 10) first.child.kill('SIGKILL')
+  }
+  await Promise.allSettled(Array.from({ length: 40 }, create))
+  const second = await start()
+  const found = await object(second.url, 'search', [
+    [
+      ['id', 'in', answered],
+      ['amount_total', '>', 0],
+    ],
+  ])
+  expect(answered.length).toBeGreaterThanOrEqual(10)
+  expect(found.result).toHaveLength(answered.length)
+  second.child.kill('SIGTERM')
+  await once(second.child, 'exit')
+  await rm(folder, { recursive: true, force: true })
 })
 
 test('the process says where it listens and ends on SIGTERM', async () => {

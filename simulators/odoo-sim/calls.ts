@@ -1,4 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import type { FastifyRequest } from 'fastify'
+import { decide } from '../server.ts'
 import { externalIdsIn, RolledBack, serializationResult } from './load.ts'
 import { type Call, type Method, methodOf } from './methods.ts'
 import { accessError, OdooError, typeError } from './odoo-error.ts'
@@ -55,6 +57,25 @@ export async function perform(sim: Simulation, method: Method, request: Request)
       nextrow: 0,
     })
   })
+}
+
+/** What the ledger's `request` line says of a call: its name, whether it writes, and the order when it is about one. */
+export async function recorded(request: FastifyRequest, method: Method, call: Request, result: Promise<unknown>): Promise<unknown> {
+  const decision = method.writes ? 'write' : 'read'
+  const detail = { call: `${call.model}.${call.method}` }
+  decide(request, decision, { detail })
+  const value = await result
+  const orderId = orderIdOf(call, value)
+  if (orderId !== null) decide(request, decision, { detail, orderId })
+  return value
+}
+
+function orderIdOf(call: Request, value: unknown): string | null {
+  if (call.model !== 'sale.order') return null
+  const made = call.method === 'load' ? (value as { ids: unknown }).ids : value
+  const ids = call.method === 'load' || call.method === 'create' ? made : call.ids
+  const [id, ...more] = Array.isArray(ids) ? (ids as unknown[]) : [ids]
+  return typeof id === 'number' && more.length === 0 ? String(id) : null
 }
 
 // Of parallel loads of one external id exactly one wins; the others wait for it and answer `ids: false` (verified on both).

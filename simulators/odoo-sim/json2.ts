@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { decide, readJson, requestIdOf } from '../server.ts'
-import { checkArguments, perform, resolveMethod } from './calls.ts'
+import { readJson, requestIdOf } from '../server.ts'
+import { checkArguments, perform, type Request, recorded, resolveMethod } from './calls.ts'
 import { isValidKey } from './credentials.ts'
 import { OdooError, odooErrorOnly } from './odoo-error.ts'
 import type { Simulation } from './simulation.ts'
@@ -34,15 +34,15 @@ async function answer(sim: Simulation, request: FastifyRequest, at: { model: str
   const method = resolveMethod(sim, { ...at, transport: 'json2' })
   const { ids, context, ...args } = body as Record<string, unknown>
   checkArguments(method, args, 'json2')
-  decide(request, method.writes ? 'write' : 'read', { detail: { call: `${at.model}.${at.method}` } })
-  return perform(sim, method, {
+  const call: Request = {
     ...at,
     ids: Array.isArray(ids) ? ids.map(Number) : typeof ids === 'number' ? [ids] : [],
     args,
     context: typeof context === 'object' && context !== null ? (context as Record<string, unknown>) : {},
     transport: 'json2',
     requestId: requestIdOf(request),
-  })
+  }
+  return recorded(request, method, call, perform(sim, method, call))
 }
 
 function refuse(sim: Simulation, reply: FastifyReply, error: OdooError, request: FastifyRequest): FastifyReply {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { decide, readJson, requestIdOf } from '../server.ts'
-import { checkArguments, perform, type Request, resolveMethod } from './calls.ts'
+import { readJson, requestIdOf } from '../server.ts'
+import { checkArguments, perform, type Request, recorded, resolveMethod } from './calls.ts'
 import { isValidKey } from './credentials.ts'
 import { HUB_UID } from './env.ts'
 import { notFoundPage, traceback } from './json2.ts'
@@ -89,8 +89,8 @@ async function execute(sim: Simulation, request: FastifyRequest, args: unknown[]
   const method = resolveMethod(sim, at)
   const bound = bind(method, Array.isArray(positional) ? positional : [], keywords)
   checkArguments(method, bound.args, 'jsonrpc')
-  decide(request, method.writes ? 'write' : 'read', { detail: { call: `${at.model}.${at.method}` } })
-  return perform(sim, method, { ...at, ...bound, requestId: requestIdOf(request) })
+  const call = { ...at, ...bound, requestId: requestIdOf(request) }
+  return recorded(request, method, call, perform(sim, method, call))
 }
 
 function bind(method: Method, positional: unknown[], keywords: unknown): Pick<Request, 'ids' | 'args' | 'context'> {

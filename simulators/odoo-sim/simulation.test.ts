@@ -124,6 +124,7 @@ describe.each([14, 19] as const)('transactions in Odoo %i', (version) => {
       ['read', 'sale.order.read'],
       ['cancelled', 'admin', null],
     ])
+    expect(entries[2]).toMatchObject({ kind: 'request', orderId: '1', requestId: 'r-1' })
     expect(entries[1]).toMatchObject({
       id: '1',
       reference: 'ML-1',
