@@ -79,3 +79,4 @@ CREATE TABLE worker_heartbeat (
   progress_at timestamptz,
   progress jsonb NOT NULL DEFAULT '{}'
 );
+GRANT SELECT, INSERT, UPDATE ON worker_heartbeat TO rosh_ingest, rosh_worker, rosh_operator;

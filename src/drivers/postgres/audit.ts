@@ -1,0 +1,86 @@
+import { uuidv7 } from 'uuidv7'
+import { canonicalJson } from '../../core/desired.ts'
+import type { Audit, AuditIntent, AuditOutcome } from '../../ports/audit.ts'
+import { grouped } from './group.ts'
+import type { Pool } from './pool.ts'
+
+interface AuditRow {
+  actor: string
+  body: string
+}
+
+const MAX_WAITING_ROWS = 10_000
+
+/**
+ * The audit chain over PostgreSQL: rows are committed by themselves, a crowd of them in one commit, and an error reaches whoever wrote. Nothing is
+ * written twice: after a commit whose outcome is unknown the caller is told that it failed. Needs the role rosh_operator.
+ */
+export function postgresAudit(pool: Pool): Audit & { drain(): Promise<void> } {
+  const group = grouped<AuditRow, undefined>({
+    run: (batch) => insertRows(pool, batch),
+    flights: 1, // the chain's head is one row: a second flight would only wait for it
+    maxRows: 200,
+    maxBytes: 1024 * 1024,
+    maxWaitingRows: MAX_WAITING_ROWS,
+    sizeOf: (row) => row.body.length,
+  })
+  return {
+    intend: async (intent) => {
+      const operationId = uuidv7()
+      await group.add({ actor: intent.principal.id, body: bodyOf({ phase: 'intent', operation_id: operationId, ...intentFields(intent) }) })
+      return operationId
+    },
+    complete: async (operationId, outcome) => {
+      await group.add({ actor: 'hub', body: bodyOf({ phase: 'outcome', operation_id: operationId, ...outcomeFields(outcome) }) })
+    },
+    record: async (intent, outcome) => {
+      const fields = { phase: 'single', operation_id: uuidv7(), ...intentFields(intent), ...outcomeFields(outcome) }
+      await group.add({ actor: intent.principal.id, body: bodyOf(fields) })
+    },
+    drain: () => group.drain(),
+  }
+}
+
+// Number, time, previous hash and hash are the trigger's alone.
+async function insertRows(pool: Pool, batch: AuditRow[]): Promise<undefined[]> {
+  await pool.query({
+    name: 'audit-insert',
+    text: `INSERT INTO audit (actor, body)
+           SELECT actor, body FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(actor, body, place) ORDER BY place`,
+    values: [batch.map((row) => row.actor), batch.map((row) => row.body)],
+  })
+  return batch.map(() => undefined)
+}
+
+function intentFields({ principal, tool, scopeUsed, params, target, reason }: AuditIntent): Record<string, unknown> {
+  return {
+    via: principal.via,
+    tool,
+    scope_used: scopeUsed,
+    params,
+    ...(target && {
+      target: {
+        kind: target.kind,
+        id: target.id,
+        ...(target.expectedVersion !== undefined && { expected_version: target.expectedVersion }),
+      },
+    }),
+    ...(reason !== undefined && { reason }),
+  }
+}
+
+function outcomeFields({ result, errorCode, latencyMs, effect }: AuditOutcome): Record<string, unknown> {
+  return { result, latency_ms: latencyMs, ...(errorCode !== undefined && { error_code: errorCode }), ...(effect && { effect }) }
+}
+
+/** Canonical JSON that PostgreSQL can read: a NUL or half a surrogate pair in a parameter must not keep its call out of the chain. */
+function bodyOf(fields: Record<string, unknown>): string {
+  return canonicalJson(readable(fields))
+}
+
+function readable(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed().replaceAll('\u0000', '\ufffd')
+  if (Array.isArray(value)) return value.map(readable)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [String(readable(key)), readable(inner)]))
+}
