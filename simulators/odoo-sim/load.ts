@@ -21,7 +21,7 @@ export class RolledBack extends Error {
   }
 }
 
-export const SERIALIZATION_TEXT = 'could not serialize access due to concurrent update\n'
+const SERIALIZATION_TEXT = 'could not serialize access due to concurrent update\n'
 
 /** What `load` answers when another transaction is just creating the same external id (verified on both). */
 export function serializationResult(rows: number): LoadResult {
@@ -196,7 +196,7 @@ function targetOf(env: Env, model: string, keys: Keys): number | null {
 }
 
 /** The record an external id stands for, the caller's own transaction included; null when there is none. */
-export function resolveExternalId(env: Env, key: string, model?: string): number | null {
+function resolveExternalId(env: Env, key: string, model?: string): number | null {
   const row = externalIdRow(env, key)
   if (!row || (model && row.model !== model)) return null
   const id = Number(row.res_id)
@@ -211,7 +211,7 @@ export function externalIdRow(env: Env, key: string) {
   return undefined
 }
 
-export function bindExternalId(env: Env, key: string, model: string, id: number): void {
+function bindExternalId(env: Env, key: string, model: string, id: number): void {
   const [module = '', name = ''] = key.split('.')
   const old = externalIdRow(env, key)
   if (old) patch(env.tables, env.tx, { model: 'ir.model.data', id: old.id }, { model, res_id: id })

@@ -27,7 +27,7 @@ export interface Method {
   open?: boolean
   /** `create` and `write` take no keywords over JSON-RPC (verified on 14). */
   positionalOnly?: boolean
-  /** Only with an integer-less recordset; `undefined` as a result is Python's None. */
+  /** `undefined` as a result is Python's None. */
   run(env: Env, call: Call): unknown
 }
 

@@ -107,7 +107,7 @@ const ORDERS: Record<string, string> = {
 }
 
 /** Readable by administrators only. */
-const FORBIDDEN = ['ir.config_parameter', 'ir.cron', 'ir.actions.server', 'base.automation', 'ir.model.access']
+const FORBIDDEN = ['ir.config_parameter', 'ir.cron', 'ir.actions.server', 'base.automation', 'ir.model.access', 'ir.module.module']
 
 const BOTH = {
   'sale.order': `name:char~ client_order_ref:char origin:char partner_id:m2o=res.partner! partner_invoice_id:m2o=res.partner
@@ -119,7 +119,7 @@ const BOTH = {
     price_unit:float discount:float display_type:selection(line_section,line_note) price_subtotal:money~ price_tax:float~ price_total:money~
     state:selection(draft,sent,sale,done,cancel)~ company_id:m2o=res.company~ currency_id:m2o=res.currency~ move_ids:o2m=stock.move~`,
   'stock.picking': `name:char~ state:selection(draft,waiting,confirmed,assigned,done,cancel)~ origin:char sale_id:m2o=sale.order~ partner_id:m2o=res.partner
-    picking_type_id:m2o=stock.picking.type location_id:m2o=stock.location location_dest_id:m2o=stock.location scheduled_date:datetime date_done:datetime~
+    picking_type_id:m2o=stock.picking.type picking_type_code:selection(incoming,outgoing,internal)~ location_id:m2o=stock.location location_dest_id:m2o=stock.location scheduled_date:datetime date_done:datetime~
     carrier_tracking_ref:char company_id:m2o=res.company~ backorder_id:m2o=stock.picking~ note:html message_ids:o2m=mail.message~`,
   'stock.move': `picking_id:m2o=stock.picking~ product_id:m2o=product.product~ product_uom_qty:float product_uom:m2o=uom.uom
     state:selection(draft,waiting,confirmed,partially_available,assigned,done,cancel)~ sale_line_id:m2o=sale.order.line~ location_id:m2o=stock.location~

@@ -115,7 +115,7 @@ function storeLine(env: Env, row: Row | null, given: Record<string, unknown>): R
 }
 
 /** Line amounts and order totals, in the order's currency (CLP has no decimals). A confirmed order follows with its moves. */
-export function recompute(env: Env, orderId: number): Row {
+function recompute(env: Env, orderId: number): Row {
   const order = get(env.tables, env.tx, 'sale.order', orderId)
   const currency = get(env.tables, env.tx, 'res.currency', Number(order.currency_id))
   const decimals = decimalsOf(Number(currency.rounding))

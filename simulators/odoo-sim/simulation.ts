@@ -72,6 +72,7 @@ export async function within<T>(sim: Simulation, id: number, run: (tx: Transacti
     if (!open) return undefined
     const before = new Map([...open.tx.changed].map(([model, rows]) => [model, new Map(rows)]))
     const quants = [...open.tx.quants]
+    const acts = new Map(open.tx.acts)
     try {
       const result = run(open.tx)
       lockRows(sim.tables, open.tx)
@@ -79,6 +80,7 @@ export async function within<T>(sim: Simulation, id: number, run: (tx: Transacti
     } catch (error) {
       open.tx.changed = before
       open.tx.quants = quants
+      open.tx.acts = acts
       if (!(error instanceof RowLocked)) throw error
       await error.holder.ended
     }

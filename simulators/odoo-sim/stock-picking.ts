@@ -2,7 +2,7 @@ import { type Env, microsToText } from './env.ts'
 import { userError } from './odoo-error.ts'
 import { all, find, get, insert, noteAct, patch, type Row, type Value } from './tables.ts'
 
-const OUTPUT = { picking_type_id: 2, location_dest_id: 9 }
+const OUTPUT = { picking_type_id: 2, picking_type_code: 'outgoing', location_dest_id: 9 }
 
 /** Brings the open picking of a confirmed order in line with its lines: new moves, larger or smaller demand. */
 export function planMoves(env: Env, orderId: number): void {

@@ -1,5 +1,5 @@
 import { missingError } from './odoo-error.ts'
-import type { Field, Models, OdooVersion } from './model-fields.ts'
+import type { Models, OdooVersion } from './model-fields.ts'
 
 /** Datetimes `create_date` and `write_date` are microseconds since 1970 (transaction start), other datetimes Odoo's text. */
 export type Value = string | number | boolean | number[] | null
@@ -181,8 +181,4 @@ function applyQuants(tables: Tables, tx: Transaction): void {
     }
   }
   tx.quants = []
-}
-
-export function fieldOf(tables: Tables, model: string, name: string): Field | undefined {
-  return tables.models.get(model)?.fields.get(name)
 }
