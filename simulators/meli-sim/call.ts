@@ -39,6 +39,11 @@ type AdminGuard = (request: FastifyRequest, reply: FastifyReply) => Promise<Fast
 
 /** Puts the routes on the server. Effects are on disk before the answer leaves. */
 export function addRoutes(app: FastifyInstance, sim: Sim, routes: Route[], requireAdminKey: AdminGuard): void {
+  // After the hook that writes the request's line, so that the effects and the line share one fsync.
+  app.addHook('onSend', async (_request, _reply, payload) => {
+    await sim.ledger.flush()
+    return payload
+  })
   for (const route of routes) {
     app.route({
       method: route.method,
@@ -46,7 +51,6 @@ export function addRoutes(app: FastifyInstance, sim: Sim, routes: Route[], requi
       ...(route.access === 'admin' ? { preHandler: requireAdminKey } : {}),
       handler: async (request, reply) => {
         const answer = await answerOf(sim, route, request)
-        await sim.ledger.flush()
         reply.code(answer.status)
         for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
         if (typeof answer.body === 'string') return reply.type('text/plain; charset=utf-8').send(answer.body)

@@ -13,7 +13,7 @@ test('a create whose answer is lost has taken effect and is found by its referen
   const sim = await runSim()
   const token = await sim.connect(SELLER)
   await sim.admin('PUT', '/faults', [{ match: { method: 'POST', path: '^/orders$' }, fault: 'accept-then-reset', times: 1 }])
-  await expect(sim.call(token, 'POST', '/orders', ORDER)).rejects.toThrow()
+  await expect(sim.call(token, 'POST', '/orders', ORDER)).rejects.toThrow('fetch failed')
   expect(list((await sim.call(token, 'GET', FOUND)).body.results)).toHaveLength(1)
 })
 
@@ -21,7 +21,7 @@ test('a create that is reset before it is accepted has no effect', async () => {
   const sim = await runSim()
   const token = await sim.connect(SELLER)
   await sim.admin('PUT', '/faults', [{ match: { method: 'POST', path: '^/orders$' }, fault: 'reset', times: 1 }])
-  await expect(sim.call(token, 'POST', '/orders', ORDER)).rejects.toThrow()
+  await expect(sim.call(token, 'POST', '/orders', ORDER)).rejects.toThrow('fetch failed')
   expect(list((await sim.call(token, 'GET', FOUND)).body.results)).toHaveLength(0)
 })
 
@@ -31,7 +31,9 @@ test('a late create appears after its client gave up', async () => {
   await sim.admin('PUT', '/faults', [{ match: { method: 'POST', path: '^/orders$' }, fault: 'late', ms: 150, times: 1 }])
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const signal = AbortSignal.timeout(40)
-  await expect(fetch(`${sim.url}/orders`, { method: 'POST', headers, body: JSON.stringify(ORDER), signal })).rejects.toThrow()
+  await expect(fetch(`${sim.url}/orders`, { method: 'POST', headers, body: JSON.stringify(ORDER), signal })).rejects.toThrow(
+    'aborted due to timeout',
+  )
   expect(list((await sim.call(token, 'GET', FOUND)).body.results)).toHaveLength(0)
   await until('the order', async () => list((await sim.call(token, 'GET', FOUND)).body.results).length === 1)
   const request = (await sim.ledger()).find((one) => one.kind === 'request' && one.method === 'POST')
@@ -74,6 +76,6 @@ test('wrong knobs are a 422 that names the field', async () => {
   ]
   for (const [method, path, body, field] of wrong) {
     const reply = await sim.admin(method, path, body)
-    expect([reply.status, reply.body.cause?.[0]?.field], path).toEqual([422, field])
+    expect([path, reply.status, reply.body.cause?.[0]?.field]).toEqual([path, 422, field])
   }
 })

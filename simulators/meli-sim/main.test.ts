@@ -12,8 +12,9 @@ const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 
 async function start(env: Record<string, string>) {
   const folder = await mkdtemp(join(tmpdir(), 'meli-sim-'))
+  const ledgerPath = env.MELI_SIM_LEDGER_PATH ?? join(folder, 'l.jsonl')
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: process.env.PATH, MELI_SIM_PORT: '0', MELI_SIM_LEDGER_PATH: join(folder, 'l.jsonl'), ...env },
+    env: { PATH: process.env.PATH, MELI_SIM_PORT: '0', MELI_SIM_LEDGER_PATH: ledgerPath, ...env },
   })
   const output = { out: '', err: '' }
   child.stdout.on('data', (chunk: Buffer) => (output.out += chunk.toString()))
@@ -23,7 +24,7 @@ async function start(env: Record<string, string>) {
     child.kill('SIGKILL')
     await rm(folder, { recursive: true, force: true })
   })
-  return { child, output, ended }
+  return { child, output, ended, ledgerPath }
 }
 
 test('prints where it listens, and ends cleanly on SIGTERM', async () => {
@@ -34,6 +35,33 @@ test('prints where it listens, and ends cleanly on SIGTERM', async () => {
   expect(await health.json()).toMatchObject({ status: 'ok', name: 'meli-sim' })
   child.kill('SIGTERM')
   expect(await ended).toBe(0)
+})
+
+test('what was answered before a kill -9 is there after it', async () => {
+  const first = await start({})
+  await once(first.child.stdout, 'data')
+  const admin = { 'x-admin-key': 'change-me' }
+  const post = async (path: string, body: unknown, headers: Record<string, string>) => {
+    const { listening } = JSON.parse(first.output.out) as { listening: number }
+    const reply = await fetch(`http://127.0.0.1:${listening}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+    return (await reply.json()) as Record<string, unknown>
+  }
+  await post('/admin/accounts', { user_id: 7 }, admin)
+  const authorization = `Bearer ${String((await post('/admin/accounts/7/grant', {}, admin)).access_token)}`
+  const order = {
+    external_reference: 'S1',
+    currency_id: 'CLP',
+    total_amount: 10,
+    order_items: [{ seller_sku: 'A', quantity: 1, unit_price: 10 }],
+  }
+  const created = await post('/orders', order, { authorization })
+  first.child.kill('SIGKILL')
+  await first.ended
+  const second = await start({ MELI_SIM_LEDGER_PATH: first.ledgerPath })
+  await once(second.child.stdout, 'data')
+  const { listening } = JSON.parse(second.output.out) as { listening: number }
+  const read = await fetch(`http://127.0.0.1:${listening}/orders/${String(created.id)}`, { headers: { authorization } })
+  expect(await read.json()).toEqual(created)
 })
 
 test('names every wrong variable at once', async () => {

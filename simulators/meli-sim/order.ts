@@ -1,17 +1,5 @@
 import { vendorTime } from './vendor-time.ts'
 
-export const ORDER_STATUSES = [
-  'confirmed',
-  'payment_required',
-  'payment_in_process',
-  'partially_paid',
-  'paid',
-  'partially_refunded',
-  'pending_cancel',
-  'cancelled',
-  'invalid',
-] as const
-
 /** `GET /orders/{id}`, key for key as the vendor documents it. Ids are numbers above 2^31. */
 export interface Order {
   id: number

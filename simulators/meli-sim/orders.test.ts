@@ -55,7 +55,7 @@ test('a seller reads only its own orders, packs and shipments', async () => {
   await sim.connect(SELLER)
   const stranger = await sim.connect(OTHER)
   const bought = (await sim.admin('POST', '/purchases', { seller: SELLER, pack: true, items: [{ sku: 'A', unit_price: 1 }] })).body
-  const refusals = {
+  const refusals: Record<string, [number, string]> = {
     [`/orders/${bought.order_ids?.[0]}`]: [403, 'not_owned_order'],
     [`/packs/${bought.pack_id}`]: [403, 'not_owned_order'],
     [`/shipments/${bought.shipment_id}`]: [403, 'access_denied'],
@@ -68,7 +68,7 @@ test('a seller reads only its own orders, packs and shipments', async () => {
   }
   for (const [path, expected] of Object.entries(refusals)) {
     const reply = await sim.call(stranger, 'GET', path)
-    expect([reply.status, reply.body.error], path).toEqual(expected)
+    expect([path, reply.status, reply.body.error]).toEqual([path, ...expected])
   }
 })
 

@@ -60,7 +60,7 @@ export async function runSim(options: Partial<MeliSimOptions> = {}): Promise<Run
     url: sim.url,
     ledgerPath,
     admin,
-    call: (token, method, path, body, headers) => request(method, path, { authorization: `Bearer ${token}`, ...headers }, body),
+    call: (...[token, method, path, body, headers]) => request(method, path, { authorization: `Bearer ${token}`, ...headers }, body),
     async connect(userId, account = {}) {
       await admin('POST', '/accounts', { user_id: userId, ...account })
       const granted = await admin('POST', `/accounts/${userId}/grant`)

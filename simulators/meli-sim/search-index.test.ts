@@ -28,7 +28,7 @@ function anOrder(id: number, more: Partial<Parameters<typeof newOrder>[0]> = {})
 
 function found(orders: Order[], query: Partial<SearchQuery> = {}, nowMs = NOON): number[] {
   const index = newIndex()
-  for (const order of orders) indexOrder(index, order, NOON)
+  for (const order of orders) indexOrder(index, order, { changedAtMs: NOON, lagMs: 0 })
   const all = { sellerId: 7, externalReference: null, text: null, statuses: [], tags: [], ranges: [], sort: null, offset: 0, limit: 50 }
   return searchOrders(index, { ...all, ...query }, nowMs).results.map((order) => order.id)
 }
@@ -84,10 +84,10 @@ describe('search', () => {
     const index = newIndex()
     const query = { sellerId: 7, externalReference: 'r', text: null, statuses: [], tags: [], ranges: [], sort: null, offset: 0, limit: 50 }
     const order = anOrder(1, { externalReference: 'r' })
-    indexOrder(index, order, NOON + 300)
+    indexOrder(index, order, { changedAtMs: NOON, lagMs: 300 })
     expect(searchOrders(index, query, NOON + 299).total).toBe(0)
     expect(searchOrders(index, query, NOON + 300).results[0]?.total_amount).toBe(2_000)
-    indexOrder(index, { ...order, total_amount: 5 }, NOON + 900)
+    indexOrder(index, { ...order, total_amount: 5 }, { changedAtMs: NOON + 600, lagMs: 300 })
     expect(searchOrders(index, query, NOON + 899).results[0]?.total_amount).toBe(2_000)
     const row = searchOrders(index, query, NOON + 900).results[0]
     expect(row).toMatchObject({

@@ -9,7 +9,7 @@ export interface SearchIndex {
 
 interface IndexRow {
   shown: { order: Order; indexedAtMs: number } | null
-  waiting: { order: Order; visibleAtMs: number }[]
+  waiting: { order: Order; visibleAtMs: number; lagMs: number }[]
 }
 
 export type IndexedOrder = Order & { date_last_updated: string }
@@ -39,9 +39,10 @@ export function newIndex(): SearchIndex {
   return { rows: new Map(), byReference: new Map() }
 }
 
-export function indexOrder(index: SearchIndex, order: Order, visibleAtMs: number): void {
+/** `changedAtMs` is when the order came to this state; search shows it `lagMs` later. */
+export function indexOrder(index: SearchIndex, order: Order, { changedAtMs, lagMs }: { changedAtMs: number; lagMs: number }): void {
   const row = index.rows.get(order.id) ?? { shown: null, waiting: [] }
-  row.waiting.push({ order, visibleAtMs })
+  row.waiting.push({ order, visibleAtMs: changedAtMs + lagMs, lagMs })
   index.rows.set(order.id, row)
   if (order.external_reference === undefined) return
   const ids = index.byReference.get(order.external_reference) ?? new Set()
@@ -73,13 +74,12 @@ export function searchOrders(index: SearchIndex, query: SearchQuery, nowMs: numb
 function catchUp(row: IndexRow, nowMs: number): IndexedOrder | null {
   while (row.waiting[0] && row.waiting[0].visibleAtMs <= nowMs) {
     const next = row.waiting.shift()
-    // The index never runs behind the version it shows: a backdated order is indexed at its own time.
-    if (next) row.shown = { order: next.order, indexedAtMs: readTime(next.order.last_updated) + INDEX_DELAY_MS }
+    if (next) row.shown = { order: next.order, indexedAtMs: readTime(next.order.last_updated) + Math.max(INDEX_DELAY_MS, next.lagMs) }
   }
   return row.shown && { ...row.shown.order, date_last_updated: indexTime(row.shown.indexedAtMs) }
 }
 
-/** `date_last_updated` was observed 4 s after `last_updated`. */
+/** `date_last_updated` was observed 4 s after `last_updated`; a lag beyond that moves it with it, from the version on, so backdated orders stay in the past. */
 const INDEX_DELAY_MS = 4_000
 
 function matches(order: IndexedOrder, query: SearchQuery, nowMs: number): boolean {

@@ -67,7 +67,8 @@ function leadTime(sim: Sim, call: Call): Answer {
 /** With `X-New-Domain: true` a list; without, the deprecated object. 204 when there is none, or it still propagates. */
 function shipmentsOfOrder(sim: Sim, call: Call): Answer {
   const order = ownOrder(sim, call, idParam(call, 'id', 'invalid_order_id'))
-  const found = [...sim.world.shipments.values()].filter((one) => one.order_ids.includes(order.id) && !isPropagating(sim, one.created_ms))
+  const ids = [...(sim.world.shipmentsByOrder.get(order.id) ?? [])]
+  const found = ids.flatMap((id) => sim.world.shipments.get(id) ?? []).filter((one) => !isPropagating(sim, one.created_ms))
   if (found.length === 0) return { status: 204 }
   if (call.headers['x-new-domain'] === 'true') return { status: 200, body: found.map(({ id, type }) => ({ id, type })) }
   const forward = found.find((one) => one.type === 'forward') ?? found[0]

@@ -1,23 +1,5 @@
 import type { Order } from './order.ts'
 
-export const SHIPMENT_STATUSES = [
-  'to_be_agreed',
-  'pending',
-  'handling',
-  'ready_to_ship',
-  'shipped',
-  'delivered',
-  'not_delivered',
-  'not_verified',
-  'cancelled',
-  'closed',
-  'error',
-  'active',
-  'not_specified',
-  'stale_ready_to_ship',
-  'stale_shipped',
-] as const
-
 export interface Shipment {
   id: number
   seller_id: number

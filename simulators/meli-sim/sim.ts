@@ -9,7 +9,7 @@ import { indexOrder } from './search-index.ts'
 import type { LedgerProfile, Settings } from './settings.ts'
 import type { Shipment } from './shipment.ts'
 import type { World } from './world.ts'
-import { forgetOrder, putItem, snapshot } from './world.ts'
+import { forgetOrder, putItem, putShipment, snapshot } from './world.ts'
 
 /** What every route works on. */
 export interface Sim {
@@ -63,7 +63,7 @@ export function openWriter(ledger: Ledger): Writer {
 
 export function saveOrder(sim: Sim, order: Order, act: Act): void {
   sim.world.orders.set(order.id, order)
-  indexOrder(sim.world.index, order, sim.nowMs() + sim.profile.searchLagMs)
+  indexOrder(sim.world.index, order, { changedAtMs: sim.nowMs(), lagMs: sim.profile.searchLagMs })
   writeOrder(sim, order, act)
 }
 
@@ -86,7 +86,7 @@ export function removeOrder(sim: Sim, order: Order, act: Act): void {
 }
 
 export function saveShipment(sim: Sim, shipment: Shipment): void {
-  sim.world.shipments.set(shipment.id, shipment)
+  putShipment(sim.world, shipment)
   saveState(sim, `shipment:${shipment.id}`, shipment)
 }
 

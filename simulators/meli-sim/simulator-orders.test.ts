@@ -61,7 +61,7 @@ test('the other profiles answer the stored order', async () => {
     sim.call(token, 'POST', '/orders', anOrder()),
     sim.call(token, 'POST', '/orders', anOrder({ total_amount: 1 })),
   ])
-  expect(both.map((reply) => reply.status).sort()).toEqual([200, 201])
+  expect(both.map((reply) => reply.status).sort((a, b) => a - b)).toEqual([200, 201])
   expect(both[0]?.body.id).toBe(both[1]?.body.id)
   await sim.admin('PUT', '/profile', { profile: 'idempotent-key' })
   const first = await sim.call(token, 'POST', '/orders', anOrder(), { 'idempotency-key': 'k-1' })
@@ -125,7 +125,7 @@ test('a body that is not JSON is refused without a 5xx', async () => {
   const token = await sim.connect(SELLER)
   for (const body of ['{', '\u0000', '[]', '"x"', 'null', '{"__proto__":{"a":1}}']) {
     const { status } = await sim.call(token, 'POST', '/orders', body)
-    expect([400, 422], body).toContain(status)
+    expect([400, 422]).toContain(status)
   }
 })
 

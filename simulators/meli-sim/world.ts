@@ -17,6 +17,7 @@ export interface World {
   deletedOrders: Set<number>
   packs: Map<number, Pack>
   shipments: Map<number, Shipment>
+  shipmentsByOrder: Map<number, Set<number>>
   items: Map<string, Item>
   itemsBySku: Map<string, Item>
   itemsByUserProduct: Map<string, Item>
@@ -79,6 +80,7 @@ export function newWorld(): World {
     deletedOrders: new Set(),
     packs: new Map(),
     shipments: new Map(),
+    shipmentsByOrder: new Map(),
     items: new Map(),
     itemsBySku: new Map(),
     itemsByUserProduct: new Map(),
@@ -124,6 +126,14 @@ export function putItem(world: World, item: Item): void {
   sawId(world, 'userProduct', Number(item.user_product_id.slice(4)))
 }
 
+export function putShipment(world: World, shipment: Shipment): void {
+  world.shipments.set(shipment.id, shipment)
+  for (const orderId of shipment.order_ids) {
+    const ids = world.shipmentsByOrder.get(orderId) ?? new Set()
+    world.shipmentsByOrder.set(orderId, ids.add(shipment.id))
+  }
+}
+
 export function skuKey(sellerId: number, sku: string): string {
   return `${sellerId} ${sku}`
 }
@@ -141,10 +151,13 @@ export function snapshot(world: World, order: Order): Record<string, unknown> {
 }
 
 function fromSnapshot(stored: unknown): Order {
-  const { shipment_status, shipment_substatus, tracking_number, external_reference, ...rest } = stored as Record<string, unknown>
-  void shipment_status, shipment_substatus, tracking_number
-  return (external_reference === null ? rest : { ...rest, external_reference }) as unknown as Order
+  const fields = Object.entries(stored as Record<string, unknown>)
+  const own = fields.filter(([name, value]) => !SHIPMENT_FIELDS.includes(name) && !(name === 'external_reference' && value === null))
+  return Object.fromEntries(own) as unknown as Order
 }
+
+/** What a snapshot holds beside the order. */
+const SHIPMENT_FIELDS = ['shipment_status', 'shipment_substatus', 'tracking_number']
 
 function applyOrderEntry(world: World, entry: Extract<LedgerEntry, { kind: 'order' }>, searchLagMs: number): void {
   const order = fromSnapshot(entry.order)
@@ -156,7 +169,7 @@ function applyOrderEntry(world: World, entry: Extract<LedgerEntry, { kind: 'orde
     return
   }
   world.orders.set(order.id, order)
-  indexOrder(world.index, order, Date.parse(entry.at) + searchLagMs)
+  indexOrder(world.index, order, { changedAtMs: Date.parse(entry.at), lagMs: searchLagMs })
 }
 
 export function forgetOrder(world: World, id: number): void {
@@ -177,7 +190,7 @@ function applyState(world: World, id: string, state: unknown): void {
       sawId(world, key as Counter, state as number)
       break
     case 'shipment':
-      world.shipments.set(Number(key), state as Shipment)
+      putShipment(world, state as Shipment)
       sawId(world, 'shipment', Number(key))
       break
     case 'pack':
