@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { IntegrationError } from '../../core/integration-error.ts'
-import { decimalText } from '../../core/money.ts'
 import type { AttemptLog } from '../../ports/attempt-log.ts'
 import type { Shown, ShownContent, Wanted } from '../../ports/target.ts'
 import { markersIn } from './chatter.ts'
@@ -84,7 +83,7 @@ function contentOf({ order, copies, lines, skus, pickings, markers }: Read1, { u
   const written = goods.map((line) => ({
     sku: skuOf(line),
     quantity: quantityText(line.product_uom_qty),
-    price: priceText(line.price_unit, currency),
+    price: quantityText(line.price_unit),
   }))
   const outgoing = pickings.filter((picking) => picking.picking_type_code === 'outgoing' && picking.state !== 'cancel')
   const extra: OrderExtra = {
@@ -114,11 +113,6 @@ function contentOf({ order, copies, lines, skus, pickings, markers }: Read1, { u
     }),
     extra,
   }
-}
-
-function priceText(price: number, currency: string): string {
-  const minor = amountFrom(price, currency)
-  return minor === undefined ? String(price) : decimalText(minor, currency)
 }
 
 async function readOne(read: Read, { schema }: Connection, domain: unknown[]): Promise<{ order: OrderRecord; copies: number } | null> {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Step } from '../../core/delivery.ts'
 import type { DesiredOrder } from '../../core/desired.ts'
-import { decimalText } from '../../core/money.ts'
+import { decimalText, quantityFrom } from '../../core/money.ts'
 import type { Shown, ShownContent, Wanted } from '../../ports/target.ts'
 import { noteOf, wasReported } from './chatter.ts'
 import { isConfirmed } from './sale-order.ts'
@@ -104,7 +104,7 @@ export function trackingWork(desired: DesiredOrder, extra: OrderExtra): { write:
 interface DigestedLine {
   sku: string
   quantity: string
-  /** As decimal text of the currency's major unit. */
+  /** Canonical decimal text of the currency's major unit. */
   price: string | null
 }
 
@@ -120,7 +120,7 @@ function sameLines({ lines, currency }: DesiredOrder, extra: OrderExtra): boolea
   const said = lines.map(({ sku, quantity, unitPriceMinor }) => ({
     sku,
     quantity,
-    price: unitPriceMinor === null ? null : decimalText(unitPriceMinor, currency ?? ''),
+    price: unitPriceMinor === null ? null : (quantityFrom(decimalText(unitPriceMinor, currency ?? '')) ?? ''),
   }))
   return digestOf(said, priced) === (priced ? extra.pricedDigest : extra.linesDigest)
 }

@@ -79,7 +79,7 @@ export async function authenticate(
 
 const Json2Fault = z.object({ name: z.string().min(1), message: z.string().optional() })
 const RpcReply = z.object({
-  result: z.unknown(),
+  result: z.unknown().optional(),
   error: z
     .object({ message: z.string().optional(), data: z.object({ name: z.string(), message: z.string().optional() }).optional() })
     .optional(),

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, describe } from 'vitest'
+import { amendsFromTheMarketplace } from './erp-amend.ts'
+import { collectsOrders } from './erp-collect.ts'
+import { holdsItsConnection } from './erp-connection.ts'
+import { createsOrders } from './erp-create.ts'
+import type { ErpWorld } from './erp-world.ts'
+
+/** What every Erp promises, whatever it is. `make` starts an ERP with people in it; one for the whole suite. */
+export function erpConformance(name: string, make: () => Promise<ErpWorld>): void {
+  describe(name, () => {
+    let world: ErpWorld | undefined
+    beforeAll(async () => {
+      world = await make()
+    }, 120_000)
+    afterAll(async () => {
+      await world?.close()
+    })
+    const there = (): ErpWorld => {
+      if (!world) throw new Error('the ERP did not start')
+      return world
+    }
+    collectsOrders(there)
+    createsOrders(there)
+    amendsFromTheMarketplace(there)
+    holdsItsConnection(there)
+  })
+}
