@@ -1,5 +1,5 @@
 import { causeCodeOf, type Finding } from './finding.ts'
-import type { OrderFacts, SilverFact } from './order-facts.ts'
+import { erpCursors, type OrderFacts, type SilverFact } from './order-facts.ts'
 import { plainLine } from './untrusted.ts'
 
 const OPEN_STATES = ['draft', 'sent', 'cancel']
@@ -72,7 +72,7 @@ function drifted(facts: OrderFacts): Finding[] {
 }
 
 function erpSays(facts: OrderFacts): Finding[] {
-  const collector = facts.cursors.find((c) => c.watermark !== null || c.failedSince !== null)
+  const collector = erpCursors(facts)[0]
   const cursor: Finding['evidence'] = collector
     ? [
         {
@@ -83,7 +83,7 @@ function erpSays(facts: OrderFacts): Finding[] {
       ]
     : []
   const base = { target: null, deadLetter: null }
-  const failing = facts.cursors.find((c) => c.failedSince !== null)
+  const failing = erpCursors(facts).find((c) => c.failedSince !== null)
   if (facts.erp?.kind === 'found') return erpHolds(facts.erp.orders, cursor, failing?.failedSince ?? null)
   if (facts.erp?.kind === 'failed' || failing) {
     const since = failing?.failedSince ?? facts.at

@@ -235,6 +235,11 @@ export function isAlive(facts: Pick<OrderFacts, 'workers' | 'at'>, app: string):
   return facts.workers.some((w) => w.app === app && msBetween(w.beatAt, facts.at) < ALIVE_MS)
 }
 
+/** The collector's cursors; marketplaces have sweeps of their own. The one that reads orders comes first. */
+export function erpCursors(facts: Pick<OrderFacts, 'cursors'>): CursorFact[] {
+  return facts.cursors.filter((c) => c.name.startsWith('erp-')).sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
 /** `12 s`, `4 min`, `3 h`, `2 d`. */
 export function duration(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000))

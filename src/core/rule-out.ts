@@ -1,6 +1,6 @@
 import type { CauseCode } from './cause-code.ts'
 import { ODOO_CHANNEL } from './channel.ts'
-import { DELIVERING_APP, duration, isAlive, msBetween, type OrderFacts } from './order-facts.ts'
+import { DELIVERING_APP, duration, erpCursors, isAlive, msBetween, type OrderFacts } from './order-facts.ts'
 
 export interface RuledOut {
   cause: CauseCode
@@ -29,8 +29,8 @@ function ofHub(facts: OrderFacts): RuledOut[] {
   const beat = facts.workers.find((w) => w.app === DELIVERING_APP)
   if (beat && isAlive(facts, DELIVERING_APP))
     out.push({ cause: 'worker-down', because: `a delivery worker beat ${duration(msBetween(beat.beatAt, facts.at))} ago` })
-  const read = facts.cursors.find((c) => c.failedSince === null && c.movedAt !== null)
-  if (read?.movedAt && facts.cursors.every((c) => c.failedSince === null))
+  const read = erpCursors(facts).find((c) => c.failedSince === null && c.movedAt !== null)
+  if (read?.movedAt && erpCursors(facts).every((c) => c.failedSince === null))
     out.push({ cause: 'erp-unreachable', because: `the ERP was read at ${read.movedAt}` })
   return out
 }

@@ -1,0 +1,111 @@
+import type { ActionFact, AttemptFact, BindingFact, DeliveryFact, DriftFact, QuarantineFact } from '../../core/order-facts.ts'
+import type { Pool } from './pool.ts'
+
+export async function readBindings(pool: Pool, orderId: string): Promise<BindingFact[]> {
+  const { rows } = await pool.query<Omit<BindingFact, 'duplicates'> & { duplicates: unknown }>(
+    `SELECT id, channel, reference, generation, external_id AS "externalId", observed ->> 'lifecycle' AS "observedLifecycle",
+            observed ->> 'fulfilment' AS "observedFulfilment", observed_at AS "observedAt", missing_since AS "missingSince", duplicates
+     FROM binding WHERE order_id = $1 AND kind = 'order' ORDER BY id`,
+    [orderId],
+  )
+  return rows.map((r) => ({ ...r, duplicates: textsOf(r.duplicates) }))
+}
+
+/** Newest 50 of an order, and always the one that was asked for. */
+export async function readDeliveries(pool: Pool, orderId: string, focusId: string | null): Promise<DeliveryFact[]> {
+  const { rows } = await pool.query<DeliveryFact>(
+    `SELECT d.id, d.binding_id AS "bindingId", d.channel, d.version::int, d.generation, d.state, d.cause, d.summary, d.reason, d.tries, d.max_tries AS "maxTries",
+            d.due_at AS "dueAt", d.lease_until AS "leaseUntil", d.created_at AS "createdAt", d.ended_at AS "endedAt", d.resolved_by AS "resolvedBy",
+            d.archived_at AS "archivedAt", d.replays, d.state_version::int AS "stateVersion",
+            w.content ->> 'lifecycle' AS lifecycle, coalesce((w.content ->> 'confirm')::boolean, true) AS confirm,
+            CASE WHEN d.state = 'pending' THEN (SELECT count(*)::int FROM (
+              SELECT FROM delivery a WHERE a.channel = d.channel AND a.state IN ('pending', 'ambiguous') AND (a.due_at, a.id) < (d.due_at, d.id) LIMIT 1000) t) END AS ahead,
+            (SELECT count(*)::int FROM (SELECT FROM attempt t WHERE t.delivery_id = d.id LIMIT 1000) t) AS "attemptsTotal"
+     FROM (
+       (SELECT * FROM delivery WHERE order_id = $1 ORDER BY id DESC LIMIT 50)
+       UNION (SELECT * FROM delivery WHERE id = $2::bigint AND order_id = $1)
+     ) d JOIN desired w ON w.id = d.desired_id ORDER BY d.id DESC`,
+    [orderId, focusId],
+  )
+  return rows
+}
+
+const ATTEMPT = `a.id, a.delivery_id AS "deliveryId", a.inbound_event_id AS "inboundId", a.channel, a.purpose, a.operation, a.started_at AS "startedAt",
+  a.ended_at AS "endedAt", a.outcome, a.error_code AS "errorCode", a.http_status AS "httpStatus", a.summary, a.their_text AS "theirText"`
+
+/** Newest 50 of each of the order's newest 50 deliveries. */
+export async function attemptsOfOrder(pool: Pool, orderId: string): Promise<AttemptFact[]> {
+  const { rows } = await pool.query<AttemptFact>(
+    `SELECT a.* FROM (SELECT id FROM delivery WHERE order_id = $1 ORDER BY id DESC LIMIT 50) d
+     CROSS JOIN LATERAL (SELECT ${ATTEMPT} FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 50) a
+     ORDER BY a.id DESC`,
+    [orderId],
+  )
+  return rows
+}
+
+/** Newest 50 of each event. */
+export async function attemptsOfEvents(pool: Pool, inboundIds: readonly string[]): Promise<AttemptFact[]> {
+  const { rows } = await pool.query<AttemptFact>(
+    `SELECT a.* FROM unnest($1::bigint[]) AS e(id)
+     CROSS JOIN LATERAL (SELECT ${ATTEMPT} FROM attempt a WHERE a.inbound_event_id = e.id ORDER BY a.id DESC LIMIT 50) a
+     ORDER BY a.id DESC`,
+    [inboundIds],
+  )
+  return rows
+}
+
+/** By the ERP order that a silver order is, or by row. */
+export async function readQuarantine(pool: Pool, orderId: string | null, ids: readonly string[] = []): Promise<QuarantineFact[]> {
+  const { rows } = await pool.query<QuarantineFact>(
+    `SELECT id, erp_id AS "erpId", erp_name AS "erpName", field, problem, found_at AS "foundAt", resolved_at AS "resolvedAt" FROM (
+       SELECT * FROM erp_quarantine WHERE resolved_at IS NULL AND erp_id = (SELECT order_key FROM silver_order WHERE id = $1::bigint AND origin = 'odoo')
+       UNION SELECT * FROM erp_quarantine WHERE id = ANY($2::bigint[])
+     ) q ORDER BY id DESC LIMIT 10`,
+    [orderId, ids],
+  )
+  return rows
+}
+
+export async function readDrifts(pool: Pool, orderId: string): Promise<DriftFact[]> {
+  const { rows } = await pool.query<Omit<DriftFact, 'fields'> & { fields: unknown }>(
+    `SELECT id, channel, kind, cause, fields, found_at AS "foundAt", resolved_at AS "resolvedAt" FROM drift WHERE order_id = $1 ORDER BY id DESC LIMIT 20`,
+    [orderId],
+  )
+  return rows.map((r) => ({ ...r, fields: textsOf(r.fields) }))
+}
+
+/** What people and agents did to the order, its deliveries and its events. */
+export async function readActions(pool: Pool, orderId: string): Promise<ActionFact[]> {
+  const { rows } = await pool.query<ActionFact>(
+    `WITH target AS MATERIALIZED (
+       SELECT 'order' AS kind, $1::text AS id
+       UNION ALL SELECT 'delivery', id::text FROM (SELECT id FROM delivery WHERE order_id = $1::bigint ORDER BY id DESC LIMIT 50) d
+       UNION ALL SELECT 'inbound_event', id::text FROM (SELECT id FROM inbound_event WHERE order_id = $1::bigint ORDER BY id DESC LIMIT 50) e
+     )
+     SELECT i.operation_id AS "operationId", i.at, i.actor, coalesce((i.body::jsonb) ->> 'tool', '') AS tool,
+            coalesce((o.body::jsonb) ->> 'result', (i.body::jsonb) ->> 'result', 'unknown') AS result, (i.body::jsonb) ->> 'reason' AS reason,
+            t.kind || '-' || t.id AS target
+     FROM target t
+     CROSS JOIN LATERAL (
+       SELECT * FROM audit a WHERE a.phase <> 'outcome' AND ((a.body::jsonb) -> 'target' ->> 'kind') = t.kind AND ((a.body::jsonb) -> 'target' ->> 'id') = t.id
+       ORDER BY a.seq DESC LIMIT 20
+     ) i
+     LEFT JOIN audit o ON o.operation_id = i.operation_id AND o.phase = 'outcome'
+     ORDER BY i.seq DESC LIMIT 50`,
+    [orderId],
+  )
+  return rows
+}
+
+function textsOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.map((v) => (typeof v === 'string' ? v : nameOf(v)))
+  return value !== null && typeof value === 'object' ? Object.keys(value) : []
+}
+
+function nameOf(value: unknown): string {
+  if (value === null || typeof value !== 'object') return String(value)
+  const named = value as { field?: unknown; externalId?: unknown; id?: unknown }
+  const name = named.field ?? named.externalId ?? named.id
+  return typeof name === 'string' ? name : JSON.stringify(value).slice(0, 80)
+}

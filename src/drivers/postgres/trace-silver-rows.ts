@@ -1,0 +1,86 @@
+import type { InboundFact, ObservationFact, RefusalFact, SilverChange, SilverFact } from '../../core/order-facts.ts'
+import type { Pool } from './pool.ts'
+
+interface SilverRow extends Omit<SilverFact, 'illegal' | 'lines' | 'totalMinor' | 'identifiers'> {
+  illegal: SilverFact['illegal'] | null
+  lines: { sku: string; quantity: string }[] | null
+  totalMinor: string | null
+  identifiers: SilverFact['identifiers'] | null
+}
+
+export async function readSilver(pool: Pool, orderId: string): Promise<SilverFact | null> {
+  const { rows } = await pool.query<SilverRow>(
+    `SELECT s.id, s.origin, s.order_key AS "orderKey", s.display_status AS "displayStatus", s.payment, s.fulfilment, s.lifecycle, s.flags, s.currency,
+            s.total_minor AS "totalMinor", s.confirmed, s.route, s.illegal, s.canonical ->> 'rawStatus' AS "rawStatus", s.canonical ->> 'tracking' AS tracking,
+            s.canonical -> 'lines' AS lines, s.version::int, s.created_at AS "createdAt", s.updated_at AS "updatedAt",
+            (SELECT jsonb_agg(jsonb_build_object('kind', i.kind, 'value', i.value, 'channel', i.channel) ORDER BY i.kind, i.value)
+             FROM (SELECT * FROM identifier WHERE order_id = s.id LIMIT 50) i) AS identifiers
+     FROM silver_order s WHERE s.id = $1`,
+    [orderId],
+  )
+  const row = rows[0]
+  if (!row) return null
+  return {
+    ...row,
+    illegal: row.illegal ?? [],
+    lines: (row.lines ?? []).slice(0, 50).map(({ sku, quantity }) => ({ sku, quantity })),
+    totalMinor: row.totalMinor === null ? null : Number(row.totalMinor),
+    identifiers: row.identifiers ?? [],
+  }
+}
+
+const EVENT = `e.id, e.event_id AS "eventId", e.channel, e.topic, e.resource, e.state, e.reason, e.cause, e.summary, e.conflict, e.tries, e.max_tries AS "maxTries",
+  e.due_at AS "dueAt", e.received_at AS "receivedAt", e.ended_at AS "endedAt", e.resolved_by AS "resolvedBy", e.archived_at AS "archivedAt", e.request_id AS "requestId",
+  e.state_version::int AS "stateVersion", (SELECT count(*)::int FROM (SELECT FROM attempt t WHERE t.inbound_event_id = e.id LIMIT 1000) t) AS "attemptsTotal"`
+
+/** Newest 50: those tied to the order, and those that only name one of its marketplace keys yet. */
+export async function eventsOfOrder(pool: Pool, orderId: string, focusId: string | null): Promise<InboundFact[]> {
+  const { rows } = await pool.query<InboundFact>(
+    `SELECT ${EVENT} FROM (
+       (SELECT * FROM inbound_event WHERE order_id = $1 ORDER BY id DESC LIMIT 50)
+       UNION
+       SELECT k.* FROM (SELECT DISTINCT value FROM identifier WHERE order_id = $1 AND kind IN ('marketplace-order', 'pack', 'reference') LIMIT 20) i
+       CROSS JOIN LATERAL (SELECT * FROM inbound_event WHERE order_key = i.value AND order_id IS NULL ORDER BY id DESC LIMIT 20) k
+       UNION
+       (SELECT * FROM inbound_event WHERE id = $2::bigint)
+     ) e ORDER BY e.id DESC LIMIT 60`,
+    [orderId, focusId],
+  )
+  return rows
+}
+
+export async function eventsById(pool: Pool, ids: readonly string[]): Promise<InboundFact[]> {
+  const { rows } = await pool.query<InboundFact>(`SELECT ${EVENT} FROM inbound_event e WHERE e.id = ANY($1::bigint[]) ORDER BY e.id DESC`, [
+    ids,
+  ])
+  return rows
+}
+
+export async function readObservations(pool: Pool, orderId: string): Promise<ObservationFact[]> {
+  const { rows } = await pool.query<ObservationFact>(
+    `SELECT id, channel, entity, external_id AS "externalId", source_version AS "sourceVersion", observed_at AS "observedAt", inbound_event_id AS "inboundId",
+            body ->> 'rawStatus' AS "rawStatus"
+     FROM observation WHERE order_id = $1 ORDER BY id DESC LIMIT 50`,
+    [orderId],
+  )
+  return rows
+}
+
+export async function readChanges(pool: Pool, orderId: string): Promise<SilverChange[]> {
+  const { rows } = await pool.query<SilverChange>(
+    `SELECT id, event_type AS type, committed_at AS at, payload ->> 'display_status' AS "displayStatus"
+     FROM order_event WHERE aggregate_type = 'order' AND aggregate_id = $1 ORDER BY id DESC LIMIT 50`,
+    [orderId],
+  )
+  return rows
+}
+
+/** Refused webhooks of the last days whose body names one of the order's marketplace ids. */
+export async function readRefusals(pool: Pool, orderId: string): Promise<RefusalFact[]> {
+  const { rows } = await pool.query<RefusalFact>(
+    `SELECT r.id, r.received_at AS "receivedAt", r.channel, r.verdict
+     FROM refusals_naming(ARRAY(SELECT value FROM identifier WHERE order_id = $1 AND kind IN ('marketplace-order', 'pack') LIMIT 5)) r`,
+    [orderId],
+  )
+  return rows
+}
