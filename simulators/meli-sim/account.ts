@@ -7,6 +7,8 @@ export interface Account {
   registration_date: string
   /** Several warehouses: stock is written per user product, with a version. */
   user_product_seller: boolean
+  /** Full and Flex together: own stock at the selling address beside what MercadoLibre stores. */
+  full_and_flex: boolean
   /** A collaborator of the main user: may not authorize an app (`invalid_operator_user_id`). */
   collaborator: boolean
   /** The seller must complete data: every grant answers `invalid_grant`. */

@@ -30,7 +30,7 @@ export const adminKnobRoutes: Route[] = [
 const pattern = z.string().refine(isPattern, 'not a regular expression')
 
 const CallbackBody = z.strictObject({
-  url: z.url().nullable(),
+  url: z.url({ protocol: /^https?$/ }).nullable(),
   secret: z.string().min(1).nullable().default(null).describe('signing relay: adds X-Signature'),
   topics: z.array(z.string()).nullable().default(null),
 })
@@ -73,8 +73,8 @@ const ItemBody = z.strictObject({
     .array(
       z.strictObject({
         type: z.string().default('seller_warehouse'),
-        network_node_id: z.string(),
-        store_id: z.string(),
+        network_node_id: z.string().optional(),
+        store_id: z.string().optional(),
         quantity: z.number().int().min(0),
       }),
     )

@@ -156,7 +156,10 @@ function lineOf(sim: Sim, { seller, from }: Basket, wanted: PurchaseItem): Line 
   const item = itemFor(sim, seller, { sku: wanted.sku, title, price: unitPrice, currency: from.currency_id }, 'admin')
   takeFromStock(sim, item, quantity, from.no_notify)
   const location = item.locations[0]
-  const stock = seller.user_product_seller && location ? { store_id: location.store_id, node_id: location.network_node_id } : null
+  const stock =
+    seller.user_product_seller && location?.store_id && location.network_node_id
+      ? { store_id: location.store_id, node_id: location.network_node_id }
+      : null
   return { itemId: item.id, title: title ?? item.title, sku: wanted.sku, userProductId: item.user_product_id, quantity, unitPrice, stock }
 }
 

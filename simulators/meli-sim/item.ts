@@ -14,12 +14,15 @@ export interface Item {
   version: number
   locations: StockLocation[]
   last_updated: string
+  /** What reads still show until then, where a write takes effect later. */
+  before?: { untilMs: number; version: number; locations: StockLocation[] }
 }
 
 export interface StockLocation {
   type: string
-  network_node_id: string
-  store_id: string
+  /** Only of a seller's warehouse. */
+  network_node_id?: string | undefined
+  store_id?: string | undefined
   quantity: number
 }
 
@@ -53,9 +56,15 @@ export function itemView(item: Item): Record<string, unknown> {
   }
 }
 
-/** `GET /user-products/{id}/stock`. Sellers without warehouses have one location, their selling address. */
-export function stockView(item: Item, hasWarehouses: boolean): Record<string, unknown> {
-  const locations = hasWarehouses ? item.locations : [{ type: 'selling_address', quantity: availableQuantity(item) }]
+/** The item as reads show it now: an asynchronous write may not be visible yet. */
+export function visible(item: Item, nowMs: number): Item {
+  if (item.before === undefined || nowMs >= item.before.untilMs) return item
+  return { ...item, version: item.before.version, locations: item.before.locations }
+}
+
+/** `GET /user-products/{id}/stock`. A classic seller has one location, the selling address. */
+export function stockView(item: Item, isClassic: boolean): Record<string, unknown> {
+  const locations = isClassic ? [{ type: 'selling_address', quantity: availableQuantity(item) }] : item.locations
   return { locations, user_id: item.seller_id, id: item.user_product_id }
 }
 

@@ -25,7 +25,6 @@ export function itemFor(sim: Sim, seller: Account, from: NewItem, by: 'client' |
 }
 
 export function addItem(sim: Sim, seller: Account, from: NewItem, by: 'client' | 'admin'): Item {
-  const store = { type: 'seller_warehouse', network_node_id: '123451', store_id: '9876543', quantity: from.quantity ?? DEFAULT_QUANTITY }
   const item: Item = {
     id: `MLC${nextId(sim.world, 'item')}`,
     user_product_id: `MLCU${nextId(sim.world, 'userProduct')}`,
@@ -38,11 +37,19 @@ export function addItem(sim: Sim, seller: Account, from: NewItem, by: 'client' |
     sub_status: [],
     logistic_type: from.logisticType ?? 'drop_off',
     version: 1,
-    locations: from.locations ?? [store],
+    locations: from.locations ?? newLocations(seller, from.quantity ?? DEFAULT_QUANTITY),
     last_updated: vendorTime(sim.nowMs()),
   }
   saveItem(sim, item, by, null)
   return item
+}
+
+function newLocations(seller: Account, quantity: number): StockLocation[] {
+  if (!seller.full_and_flex) return [{ type: 'seller_warehouse', network_node_id: '123451', store_id: '9876543', quantity }]
+  return [
+    { type: 'selling_address', quantity },
+    { type: 'meli_facility', quantity: 0 },
+  ]
 }
 
 /** The marketplace takes a sale off its own stock, warehouse by warehouse, and never below zero. */
@@ -61,10 +68,15 @@ export interface StockAct {
   requestId: string | null
   /** Without notifications. */
   silent?: boolean
+  /** Reads show the quantity of before this long. */
+  appliesInMs?: number
 }
 
 export function setStock(sim: Sim, item: Item, locations: StockLocation[], act: StockAct): Item {
-  const changed = withQuantity(item, locations, vendorTime(sim.nowMs()))
+  const { before, ...now } = withQuantity(item, locations, vendorTime(sim.nowMs()))
+  const shown = before && before.untilMs > sim.nowMs() ? before : item
+  const later = act.appliesInMs ? { untilMs: sim.nowMs() + act.appliesInMs, version: shown.version, locations: shown.locations } : null
+  const changed: Item = later ? { ...now, before: later } : now
   saveItem(sim, changed, act.by, act.requestId)
   if (act.silent) return changed
   const userId = item.seller_id

@@ -23,6 +23,8 @@ export interface CodeRequest {
 }
 
 const CODE_LIFETIME_MS = 600_000
+/** Older access tokens of an account stop working; keeps the account's ledger line short. */
+const MAX_ACCESS_TOKENS = 50
 const REFRESH_LIFETIME_MS = 183 * 86_400_000
 
 /** The answer of `POST /oauth/token`; every refusal is a VendorError in the documented shape, and is counted. */
@@ -62,7 +64,7 @@ export function issueTokens(sim: Sim, account: Account): TokenResponse {
   const accessToken = `APP_USR-${clientId}-${new Date(sim.nowMs()).toISOString().slice(5, 13).replace(/[-T]/g, '')}-${secret(sim)}-${account.user_id}`
   const refreshToken = `TG-${secret(sim).slice(0, 24)}-${account.user_id}`
   const isOffline = account.scopes.includes('offline_access')
-  const access = (account.grant?.access ?? []).filter((token) => token.expiresAtMs > sim.nowMs())
+  const access = (account.grant?.access ?? []).filter((token) => token.expiresAtMs > sim.nowMs()).slice(-MAX_ACCESS_TOKENS)
   const expiresInSeconds = sim.settings.expiresInSeconds
   saveAccount(sim, {
     ...account,

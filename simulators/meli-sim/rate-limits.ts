@@ -24,11 +24,20 @@ interface Budget {
   windows: Map<string, { startMs: number; spent: number }>
 }
 
+/** The one number that is published for a call that is simulated. */
+const PUBLISHED: RateLimit = {
+  method: 'PUT',
+  path: '^/user-products/[^/]+/stock/type/selling_address$',
+  limit: 100,
+  windowMs: 60_000,
+  shape: 'too-many-requests',
+}
+
 export function rateLimits(): RateLimits {
-  let budgets: Budget[] = []
+  let budgets: Budget[] = [budgetOf(PUBLISHED)]
   return {
     replace(limits) {
-      budgets = limits.map((limit) => ({ limit, pattern: new RegExp(limit.path), refused: 0, windows: new Map() }))
+      budgets = limits.map(budgetOf)
     },
     list: () => budgets.map(({ limit, refused }) => ({ ...limit, refused })),
     spend(call, nowMs) {
@@ -38,6 +47,10 @@ export function rateLimits(): RateLimits {
       }
     },
   }
+}
+
+function budgetOf(limit: RateLimit): Budget {
+  return { limit, pattern: new RegExp(limit.path), refused: 0, windows: new Map() }
 }
 
 function spendOne(budget: Budget, clientId: string, nowMs: number): void {

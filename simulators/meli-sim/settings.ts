@@ -22,6 +22,7 @@ export const Settings = z.strictObject({
   missedFeedListsLost: z.boolean().describe('false: lost ones are not in the missed feed either, as after a disabled topic'),
   disabledTopics: z.array(z.string()).describe('topics switched off "by fallback": not sent and not in the missed feed'),
   propagationMs: z.number().int().min(0).max(3_600_000).describe('a new order or shipment answers 404 (204 in the list) this long'),
+  stockApplyMs: z.number().int().min(0).max(600_000).describe('how late a write to the selling address (204) shows in reads'),
   clpDecimals: z.enum(['refuse', 'accept']).describe('CLP has no decimals: refuse amounts with a fraction'),
 })
 export type Settings = z.infer<typeof Settings>
@@ -41,6 +42,7 @@ export const defaultSettings: Settings = {
   missedFeedListsLost: true,
   disabledTopics: [],
   propagationMs: 0,
+  stockApplyMs: 200,
   clpDecimals: 'refuse',
 }
 

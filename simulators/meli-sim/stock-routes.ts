@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Answer, Call, Route } from './call.ts'
 import { jsonOf } from './call.ts'
-import type { Item } from './item.ts'
-import { itemView, stockView } from './item.ts'
+import type { Item, StockLocation } from './item.ts'
+import { itemView, stockView, visible } from './item.ts'
 import { setStock } from './listing.ts'
 import type { Sim } from './sim.ts'
 import { accessDenied, notFound, refusal } from './vendor-error.ts'
@@ -14,12 +14,15 @@ export const stockRoutes: Route[] = [
   { method: 'GET', url: '/user-products/:id', access: 'seller', answer: userProduct },
   { method: 'GET', url: '/user-products/:id/stock', access: 'seller', answer: stock },
   { method: 'PUT', url: '/user-products/:id/stock/type/seller_warehouse', access: 'seller', answer: updateStock },
+  { method: 'PUT', url: '/user-products/:id/stock/type/selling_address', access: 'seller', answer: updateSellingAddress },
 ]
 
 const ItemBody = z.object({ available_quantity: z.number().int().min(0).max(99_999) })
 const StockBody = z.object({
   locations: z.array(z.object({ store_id: z.string(), network_node_id: z.string(), quantity: z.number().int().min(0).max(99_999) })).min(1),
 })
+
+const SellingAddressBody = z.object({ quantity: z.number().int().min(0).max(99_999) })
 
 function searchItems(sim: Sim, call: Call): Answer {
   const userId = Number(call.params.userId)
@@ -33,14 +36,14 @@ function searchItems(sim: Sim, call: Call): Answer {
 }
 
 function item(sim: Sim, call: Call): Answer {
-  return { status: 200, body: itemView(ownItem(sim.world.items.get(call.params.id ?? ''), call, 'Item')) }
+  return { status: 200, body: itemView(visible(ownItem(sim.world.items.get(call.params.id ?? ''), call, 'Item'), sim.nowMs())) }
 }
 
 /** Classic sellers write their stock here; sellers with warehouses must write it per user product. */
 function updateItem(sim: Sim, call: Call): Answer {
   const found = ownItem(sim.world.items.get(call.params.id ?? ''), call, 'Item')
   const body = bodyOf(call, ItemBody)
-  if (call.seller.user_product_seller) {
+  if (!isClassic(call)) {
     const message = 'available_quantity is not modifiable: the seller manages stock by user product'
     throw refusal(400, 'validation_error', message, [{ code: 'item.available_quantity.not_modifiable', type: 'error', message }])
   }
@@ -58,15 +61,14 @@ function userProduct(sim: Sim, call: Call): Answer {
 
 function stock(sim: Sim, call: Call): Answer {
   const found = ownItem(sim.world.itemsByUserProduct.get(call.params.id ?? ''), call, 'User product')
-  const body = stockView(found, call.seller.user_product_seller)
-  return { status: 200, body, headers: { 'x-version': String(found.version) } }
+  const shown = visible(found, sim.nowMs())
+  return { status: 200, body: stockView(shown, isClassic(call)), headers: { 'x-version': String(shown.version) } }
 }
 
 /** Absolute, per warehouse; warehouses that are not named keep their quantity. */
 function updateStock(sim: Sim, call: Call): Answer {
   const found = ownItem(sim.world.itemsByUserProduct.get(call.params.id ?? ''), call, 'User product')
-  const version = call.headers['x-version']
-  if (version === undefined) throw refusal(400, 'bad_request', 'Missing X-Version header')
+  const version = versionOf(call)
   if (!call.seller.user_product_seller) throw refusal(400, 'bad_request', 'The seller has no warehouse_management')
   const { locations } = bodyOf(call, StockBody)
   if (version !== String(found.version)) throw refusal(409, 'conflict', 'Version mismatch')
@@ -79,10 +81,34 @@ function updateStock(sim: Sim, call: Call): Answer {
   }))
   const changed = setStock(sim, found, next, { by: 'client', requestId: call.requestId })
   call.note('stock-set')
-  return { status: 200, body: stockView(changed, true), headers: { 'x-version': String(changed.version) } }
+  return { status: 200, body: stockView(changed, false), headers: { 'x-version': String(changed.version) } }
 }
 
-function isSamePlace(a: { store_id: string; network_node_id: string }, b: { store_id: string; network_node_id: string }): boolean {
+/** Full and Flex together: 204 now, visible later. What MercadoLibre stores itself cannot be written. */
+function updateSellingAddress(sim: Sim, call: Call): Answer {
+  const found = ownItem(sim.world.itemsByUserProduct.get(call.params.id ?? ''), call, 'User product')
+  const version = versionOf(call)
+  if (!call.seller.full_and_flex) throw refusal(400, 'bad_request', 'The seller does not sell with Full and Flex together')
+  const { quantity } = bodyOf(call, SellingAddressBody)
+  if (version !== String(found.version)) throw refusal(409, 'conflict', 'Version mismatch')
+  const next = found.locations.map((known) => (known.type === 'selling_address' ? { ...known, quantity } : known))
+  setStock(sim, found, next, { by: 'client', requestId: call.requestId, appliesInMs: sim.settings.stockApplyMs })
+  call.note('stock-set')
+  return { status: 204 }
+}
+
+function versionOf(call: Call): string {
+  const version = call.headers['x-version']
+  if (version === undefined) throw refusal(400, 'bad_request', 'Missing X-Version header')
+  return version
+}
+
+/** Neither warehouses nor Full with Flex: the stock stands on the listing. */
+function isClassic(call: Call): boolean {
+  return !call.seller.user_product_seller && !call.seller.full_and_flex
+}
+
+function isSamePlace(a: StockLocation, b: { store_id: string; network_node_id: string }): boolean {
   return a.store_id === b.store_id && a.network_node_id === b.network_node_id
 }
 

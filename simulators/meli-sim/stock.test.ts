@@ -50,6 +50,26 @@ test('a sale takes its quantity off the stock and moves the version', async () =
   expect([read.headers.get('x-version'), list(read.body.locations).map((one) => one.quantity)]).toEqual(['2', [0, 20]])
 })
 
+test('stock beside Full is written at the selling address and shows later', async () => {
+  const sim = await runSim({ settings: { stockApplyMs: 600_000 } })
+  const token = await sim.connect(SELLER, { full_and_flex: true })
+  const item = (await sim.admin('POST', '/items', { user_id: SELLER, sku: 'A', available_quantity: 5 })).body
+  const path = `/user-products/${item.user_product_id}/stock`
+  const read = async () => {
+    const reply = await sim.call(token, 'GET', path)
+    return [reply.headers.get('x-version'), ...list(reply.body.locations).map((one) => `${one.type}=${one.quantity}`)]
+  }
+  expect(await read()).toEqual(['1', 'selling_address=5', 'meli_facility=0'])
+  const write = (headers: Record<string, string>) => sim.call(token, 'PUT', `${path}/type/selling_address`, { quantity: 9 }, headers)
+  const statuses = [(await write({})).status, (await write({ 'x-version': '7' })).status, (await write({ 'x-version': '1' })).status]
+  expect(statuses).toEqual([400, 409, 204])
+  expect(await read()).toEqual(['1', 'selling_address=5', 'meli_facility=0'])
+  await sim.admin('PUT', '/settings', { stockApplyMs: 0 })
+  expect((await write({ 'x-version': '2' })).status).toBe(204)
+  expect(await read()).toEqual(['3', 'selling_address=9', 'meli_facility=0'])
+  expect((await sim.call(token, 'PUT', `/items/${item.id}`, { available_quantity: 1 })).status).toBe(400)
+})
+
 test("another seller's listing is forbidden, one that is not there is 404", async () => {
   const sim = await runSim()
   await sim.connect(SELLER)
