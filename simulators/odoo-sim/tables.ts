@@ -80,7 +80,7 @@ export function* all(tables: Tables, tx: Transaction, model: string): Generator<
 export function insert(tables: Tables, tx: Transaction, model: string, values: Record<string, Value>): Row {
   const id = (tables.sequences.get(model) ?? 0) + 1
   tables.sequences.set(model, id)
-  const row: Row = { ...values, id, create_date: tx.startedAt, write_date: tx.startedAt, create_uid: 2, write_uid: 2 }
+  const row: Row = { ...values, id, create_date: tx.startedAt, write_date: tx.startedAt, create_uid: writerOf(tx), write_uid: writerOf(tx) }
   remember(tx, model, id, row)
   return row
 }
@@ -95,7 +95,7 @@ export function patch(
   const holder = tables.locks.get(`${at.model}/${at.id}`)
   if (holder && holder !== tx) throw new RowLocked(holder)
   const row = { ...get(tables, tx, at.model, at.id), ...values }
-  if (at.touch !== false) row.write_date = tx.startedAt
+  if (at.touch !== false) Object.assign(row, { write_date: tx.startedAt, write_uid: writerOf(tx) })
   remember(tx, at.model, at.id, row)
   return row
 }
@@ -105,6 +105,9 @@ export function remove(tables: Tables, tx: Transaction, model: string, id: numbe
   if (holder && holder !== tx) throw new RowLocked(holder)
   remember(tx, model, id, null)
 }
+
+// The ids of the administrator and of the hub's user in the demo company.
+const writerOf = ({ author }: Transaction): number => (author.by === 'admin' ? 1 : 2)
 
 function remember(tx: Transaction, model: string, id: number, row: Row | null): void {
   const own = tx.changed.get(model)

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest'
+import type { DesiredOrder } from '../../src/core/desired.ts'
+import type { Sent, Shown, Wanted } from '../../src/ports/target.ts'
+import { aLog, aWanted, failureOf, type MarketplaceWorld, nextVersion, oneMore, patient } from './marketplace-world.ts'
+
+type WantedOrder = Wanted & { desired: DesiredOrder }
+const ABSENT: Shown = { kind: 'absent' }
+
+const lookUp = (world: MarketplaceWorld, wanted: Wanted): Promise<Shown> => world.marketplace.lookUp(wanted, aLog().log, patient())
+const send = (world: MarketplaceWorld, wanted: Wanted, operation: 'create' | 'update' | 'cancel', shown: Shown): Promise<Sent> =>
+  world.marketplace.send(wanted, operation, shown, crypto.randomUUID(), patient())
+
+/** A search may show an order late, so absence is only believed when it lasts. */
+async function found(world: MarketplaceWorld, wanted: Wanted): Promise<Extract<Shown, { kind: 'found' }>> {
+  let shown = ABSENT
+  await expect.poll(async () => (shown = await lookUp(world, wanted)).kind, { timeout: 15_000 }).toBe('found')
+  if (shown.kind === 'absent') throw new Error('unreachable')
+  return shown
+}
+
+async function created(world: MarketplaceWorld, wanted: WantedOrder): Promise<{ id: string; shown: Shown }> {
+  const sent = await send(world, wanted, 'create', ABSENT)
+  if (sent.externalId === null) throw new Error('a create told no id')
+  return { id: sent.externalId, shown: sent.shown ?? (await lookUp(world, { ...wanted, externalId: sent.externalId })) }
+}
+
+export function deliversOrders(there: () => MarketplaceWorld): void {
+  describe('as a target', () => {
+    test('an order that was never sent is absent, and each request of the look-up is recorded', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.createOrder) context.skip()
+      const { log, reads } = aLog()
+      expect(await world.marketplace.lookUp(aWanted(world), log, patient())).toEqual(ABSENT)
+      const seen = new Set((await world.requests()).map((one) => one.requestId))
+      expect(reads.length).toBeGreaterThan(0)
+      expect(reads.filter((one) => !seen.has(one.requestId) || one.outcome !== 'ok')).toEqual([])
+    })
+
+    test('a create is one request under the id it was given, and its answer or a look-up shows the version', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.createOrder) context.skip()
+      const wanted = aWanted(world)
+      expect(world.marketplace.next(wanted, ABSENT)).toEqual({ kind: 'send', operation: 'create' })
+      const before = (await world.requests()).length
+      const requestId = crypto.randomUUID()
+      const sent = await world.marketplace.send(wanted, 'create', ABSENT, requestId, patient())
+      expect((await world.requests()).slice(before).map((one) => one.requestId)).toEqual([requestId])
+      expect(sent.externalId).toMatch(/\S/)
+      const shown = sent.shown ?? (await lookUp(world, { ...wanted, externalId: sent.externalId }))
+      expect(world.marketplace.next({ ...wanted, externalId: sent.externalId }, shown)).toMatchObject({ kind: 'done' })
+    })
+
+    test('what was created is found by its id and by our reference, with the same lines', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.createOrder) context.skip()
+      const wanted = aWanted(world)
+      const { id } = await created(world, wanted)
+      const byReference = await found(world, wanted)
+      const byId = await found(world, { ...wanted, externalId: id })
+      expect([byReference.externalId, byId.externalId]).toEqual([id, id])
+      expect(byId.content.lifecycle).not.toBe('cancelled')
+      const lines = wanted.desired.lines.map(({ sku, quantity, unitPriceMinor }) => ({
+        sku,
+        quantity,
+        unitPriceMinor: world.currency === null ? null : unitPriceMinor,
+      }))
+      for (const shown of [byReference, byId]) {
+        expect([...shown.content.lines].sort((a, b) => (a.sku < b.sku ? -1 : 1))).toEqual(lines)
+        if (world.currency !== null) expect([shown.content.currency, shown.content.totalMinor]).toEqual([world.currency, 30_980])
+      }
+    })
+
+    test('another generation of an order is another reference', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.createOrder) context.skip()
+      const wanted = aWanted(world)
+      await created(world, wanted)
+      await found(world, wanted)
+      expect(await lookUp(world, { ...wanted, generation: 2, reference: `${wanted.reference}-g2` })).toEqual(ABSENT)
+    })
+
+    test('a newer version is an update of the same order', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.updateOrder) context.skip()
+      const wanted = aWanted(world)
+      const { id, shown } = await created(world, wanted)
+      const newer = nextVersion(wanted, id, oneMore(wanted.desired))
+      expect(world.marketplace.next(newer, shown)).toEqual({ kind: 'send', operation: 'update' })
+      await send(world, newer, 'update', shown)
+      const after = await found(world, newer)
+      expect(world.marketplace.next(newer, after)).toMatchObject({ kind: 'done' })
+      expect(after.externalId).toBe(id)
+      await expect.poll(() => world.countOf(wanted.reference)).toBe(1)
+    })
+
+    test('a cancelled version cancels the order, which is then still found', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.cancelOrder) context.skip()
+      const wanted = aWanted(world)
+      const { id, shown } = await created(world, wanted)
+      const cancelled = nextVersion(wanted, id, { lifecycle: 'cancelled' })
+      expect(world.marketplace.next(cancelled, shown)).toEqual({ kind: 'send', operation: 'cancel' })
+      await send(world, cancelled, 'cancel', shown)
+      const after = await found(world, cancelled)
+      expect(after.content.lifecycle).toBe('cancelled')
+      expect(world.marketplace.next(cancelled, after)).toMatchObject({ kind: 'done' })
+      // By reference too: an order that is cancelled is not absent, or it would be created again.
+      await expect.poll(async () => (await found(world, { ...cancelled, externalId: null })).content.lifecycle).toBe('cancelled')
+    })
+
+    test('what is owed nothing needs no request', () => {
+      const world = there()
+      const never = aWanted(world, { order: { lifecycle: 'cancelled' } })
+      expect(world.marketplace.next(never, ABSENT)).toEqual({ kind: 'done', reason: 'nothing-to-do' })
+    })
+
+    test('a quantity it cannot take is refused for this order, with the SKU named', (context) => {
+      const world = there()
+      const { createOrder, fractionalQuantity } = world.marketplace.capabilities
+      if (!createOrder || fractionalQuantity) context.skip()
+      const lines = [{ lineId: '1', sku: 'HALF', quantity: '0.5', unitPriceMinor: 100 }]
+      const step = world.marketplace.next(aWanted(world, { order: { lines } }), ABSENT)
+      expect(step).toMatchObject({ kind: 'refused', cause: 'unsupported-by-target' })
+      expect(step.kind === 'refused' && step.summary).toContain('HALF')
+    })
+
+    test('what its capabilities leave out is said before any request', async () => {
+      const world = there()
+      const wanted = aWanted(world)
+      const before = (await world.requests()).length
+      expect(world.incapable.next(wanted, ABSENT)).toEqual({ kind: 'unsupported', operation: 'create' })
+      const content = { lifecycle: 'open' as const, fulfilment: null, currency: null, totalMinor: null, lines: [], extra: {} }
+      const shown: Shown = { kind: 'found', externalId: '2000000000000001', content }
+      const bound = { ...wanted, externalId: '2000000000000001' }
+      expect(world.incapable.next(bound, shown)).toEqual({ kind: 'unsupported', operation: 'update' })
+      const cancelled = nextVersion(wanted, bound.externalId, { lifecycle: 'cancelled' })
+      expect(world.incapable.next(cancelled, shown)).toEqual({ kind: 'unsupported', operation: 'cancel' })
+      for (const operation of ['create', 'update', 'cancel'] as const) {
+        const failure = await failureOf(world.incapable.send(bound, operation, shown, crypto.randomUUID(), patient()))
+        expect(failure.code).toBe('unsupported')
+      }
+      expect((await world.requests()).length).toBe(before)
+    })
+
+    test('a SKU it does not know is told as such', async (context) => {
+      const world = there()
+      if (!world.forgetSku) return context.skip()
+      const wanted = aWanted(world)
+      await world.forgetSku(wanted.desired.lines[1]?.sku ?? '')
+      const failure = await failureOf(send(world, wanted, 'create', ABSENT))
+      expect([failure.code, failure.detail.causeCode]).toEqual(['rejected', 'sku-unknown'])
+      expect(await world.countOf(wanted.reference)).toBe(0)
+    })
+  })
+}
