@@ -1,3 +1,4 @@
+import { applyErpHints, type HintPorts } from '../flows/apply-erp-hints.ts'
 import { type ApplyPorts, applyInboundEvent } from '../flows/apply-inbound-event.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventBus } from '../ports/event-bus.ts'
@@ -8,6 +9,7 @@ import { type Log, supervise, Wake } from '../supervise.ts'
 export interface EventSubscriber {
   marketplaces: readonly Marketplace[]
   ports: Omit<ApplyPorts, 'marketplace'>
+  erp: HintPorts
   concurrency: number
   bus: EventBus
   clock: Clock
@@ -20,11 +22,15 @@ export interface EventSubscriber {
 /** Applies inbound events, one loop a marketplace account, so that a slow one holds up nobody else. */
 export async function runEventSubscriber(subscriber: EventSubscriber, signal: AbortSignal): Promise<void> {
   const wakes = subscriber.marketplaces.map(() => new Wake())
+  const erpWake = new Wake()
   const subscription = await subscriber.bus.subscribe('inbound', () => {
-    for (const wake of wakes) wake.wake()
+    for (const wake of [...wakes, erpWake]) wake.wake()
   })
   try {
-    await Promise.all(subscriber.marketplaces.map((marketplace, i) => applyLoop(subscriber, marketplace, wakes[i] ?? new Wake(), signal)))
+    await Promise.all([
+      ...subscriber.marketplaces.map((marketplace, i) => applyLoop(subscriber, marketplace, wakes[i] ?? new Wake(), signal)),
+      hintLoop(subscriber, erpWake, signal),
+    ])
   } finally {
     await subscription.close()
   }
@@ -37,6 +43,14 @@ async function applyLoop(subscriber: EventSubscriber, marketplace: Marketplace, 
     const claims = await subscriber.ports.inbox.claim(marketplace.channel, subscriber.concurrency, subscriber.ports.leaseMs)
     await Promise.all(claims.map((claim) => applyOne(subscriber, marketplace, claim)))
     return claims.length > 0 ? 'again' : 'idle'
+  })
+}
+
+async function hintLoop(subscriber: EventSubscriber, wake: Wake, signal: AbortSignal): Promise<void> {
+  const { clock, log } = subscriber
+  await supervise({ name: 'apply odoo', clock, log, wake, everyMs: subscriber.sweepMs, signal }, async () => {
+    const applied = await applyErpHints(subscriber.erp, signal)
+    return applied > 0 ? 'again' : 'idle'
   })
 }
 

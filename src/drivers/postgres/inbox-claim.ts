@@ -102,7 +102,7 @@ export async function endEvent(pool: Pool, claim: ClaimedEvent, ending: EventEnd
       `UPDATE inbound_event SET
          state = $3, reason = $4, cause = $5, tries = tries + CASE WHEN $6 THEN 1 ELSE 0 END,
          due_at = CASE WHEN $3 = 'pending' THEN hub_now() + $7 * interval '1 ms' ELSE due_at END,
-         ended_at = CASE WHEN $3 = 'pending' THEN NULL ELSE hub_now() END,
+         ended_at = CASE WHEN $3 = 'pending' THEN NULL ELSE hub_now() END, order_id = coalesce($8::bigint, order_id),
          lease = NULL, lease_until = NULL, unfinished = 0, unfinished_alone = 0, state_version = state_version + 1
        WHERE id = $1 AND lease = $2 AND state = 'pending'`,
       [
@@ -110,13 +110,14 @@ export async function endEvent(pool: Pool, claim: ClaimedEvent, ending: EventEnd
         claim.lease,
         ending.state,
         ending.state === 'ignored' ? ending.reason : null,
-        ending.state === 'ignored' ? null : ending.cause,
+        'cause' in ending ? ending.cause : null,
         ending.state === 'dead' || (ending.state === 'pending' && ending.counted),
         ending.state === 'pending' ? ending.delayMs : 0,
+        ending.state === 'applied' ? ending.orderId : null,
       ],
     )
     if (rowCount === 0) return false
-    if (ending.state !== 'ignored') await applyGate(client, claim.channel, ending.gate, probe)
+    if ('gate' in ending) await applyGate(client, claim.channel, ending.gate, probe)
     return true
   })
 }

@@ -1,0 +1,122 @@
+import type { Hub } from '../assembly.ts'
+import { ODOO_CHANNEL } from '../core/channel.ts'
+import { heartbeat } from '../drivers/postgres/heartbeat.ts'
+import type { CollectPorts } from '../flows/collect-erp-orders.ts'
+import { supervise, Wake } from '../supervise.ts'
+import { runEventSubscriber } from './event-subscriber.ts'
+import { runOutboxWorker } from './outbox-worker.ts'
+import { runReconciler } from './reconciler.ts'
+
+export const SERVICES = ['subscriber', 'worker', 'reconciler'] as const
+export type Service = (typeof SERVICES)[number]
+
+const SWEEP_MS = 1_000
+const BEAT_MS = 2_000
+const COLLECT_CHUNK = 25
+const COLLECT_LEASE_MS = 120_000
+const SWEEP_OVERLAP_MS = 2 * 3_600_000
+const COMPARE_LIMIT = 200
+
+/** Runs one service of the hub until the signal aborts, with its heartbeat. */
+export async function runService(service: Service, hub: Hub, signal: AbortSignal): Promise<void> {
+  const counts: Record<string, number> = {}
+  const progress = (what: string): void => {
+    counts[what] = (counts[what] ?? 0) + 1
+  }
+  await Promise.all([beating(service, hub, counts, signal), STARTERS[service](hub, progress, signal)])
+}
+
+type Start = (hub: Hub, progress: (what: string) => void, signal: AbortSignal) => Promise<void>
+
+const STARTERS: Record<Service, Start> = {
+  subscriber: (hub, progress, signal) =>
+    runEventSubscriber(
+      {
+        marketplaces: enabled(hub),
+        ports: {
+          inbox: hub.claims,
+          attempts: hub.attempts,
+          store: hub.store,
+          random: hub.random,
+          maxTries: hub.config.variables.OUTBOX_MAX_ATTEMPTS,
+          maxReads: hub.config.variables.ADAPTER_MAX_ATTEMPTS,
+          backoffScale: hub.config.file.backoffScale,
+          leaseMs: 60_000,
+        },
+        erp: { inbox: hub.claims, collect: collectPorts(hub), leaseMs: 60_000 },
+        concurrency: 8,
+        bus: hub.bus,
+        clock: hub.clock,
+        log: hub.log,
+        sweepMs: SWEEP_MS,
+        progress,
+      },
+      signal,
+    ),
+  worker: (hub, progress, signal) =>
+    runOutboxWorker(
+      {
+        outbox: hub.outbox,
+        channels: hub.channels,
+        targetOf: hub.targetOf,
+        concurrencyOf: hub.concurrencyOf,
+        collect: collectPorts(hub),
+        bus: hub.bus,
+        clock: hub.clock,
+        random: hub.random,
+        log: hub.log,
+        backoffScale: hub.config.file.backoffScale,
+        collectEveryMs: hub.config.variables.OUTBOX_POLL_INTERVAL_SECONDS * 1000,
+        sweepMs: SWEEP_MS,
+        progress,
+      },
+      signal,
+    ),
+  reconciler: (hub, progress, signal) =>
+    runReconciler(
+      {
+        erp: hub.erp,
+        marketplaces: enabled(hub),
+        collect: collectPorts(hub),
+        inbox: hub.inbox,
+        portsOf: (channel) => ({
+          channel,
+          store: hub.store,
+          reconcile: hub.reconcile,
+          overlapMs: SWEEP_OVERLAP_MS,
+          compareAfterMs: hub.config.file.compareAfterSeconds * 1000,
+          compareLimit: COMPARE_LIMIT,
+          leaseMs: 60_000,
+          repairs: channel !== ODOO_CHANNEL,
+        }),
+        clock: hub.clock,
+        log: hub.log,
+        everyMs: hub.config.variables.RECONCILER_INTERVAL_SECONDS * 1000,
+        progress,
+      },
+      signal,
+    ),
+}
+
+function enabled(hub: Hub): Hub['marketplaces'] {
+  return hub.marketplaces.filter((m) => hub.channels.some((c) => c.id === m.channel && c.enabled))
+}
+
+function collectPorts(hub: Hub): CollectPorts {
+  return {
+    erp: hub.erp,
+    store: hub.store,
+    overlapMs: hub.config.file.collectOverlapSeconds * 1000,
+    chunk: COLLECT_CHUNK,
+    leaseMs: COLLECT_LEASE_MS,
+  }
+}
+
+async function beating(service: Service, hub: Hub, counts: Record<string, number>, signal: AbortSignal): Promise<void> {
+  const { clock, log } = hub
+  const heart = heartbeat(hub.pools.worker, service)
+  await supervise({ name: `heartbeat ${service}`, clock, log, wake: new Wake(), everyMs: BEAT_MS, signal }, async () => {
+    await heart.beat(counts)
+    return 'idle'
+  })
+}

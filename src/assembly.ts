@@ -1,0 +1,200 @@
+import { channelsOf, concurrencyOf } from './channel-settings.ts'
+import type { Config } from './config.ts'
+import type { Channel } from './core/channel.ts'
+import { type HttpClient, httpClient } from './drivers/http.ts'
+import { mercadolibreClient } from './drivers/mercadolibre/client.ts'
+import { mercadolibreMarketplace } from './drivers/mercadolibre/marketplace.ts'
+import { mercadolibreTokens } from './drivers/mercadolibre/token-source.ts'
+import { secretPathWebhooks, signedWebhooks } from './drivers/mercadolibre/webhook.ts'
+import { odooErp } from './drivers/odoo/erp.ts'
+import { odooWebhookReader } from './drivers/odoo/webhook.ts'
+import { parisClient } from './drivers/paris/client.ts'
+import { parisMarketplace } from './drivers/paris/marketplace.ts'
+import { parisWebhooks } from './drivers/paris/webhook.ts'
+import { syncChannels } from './drivers/postgres/channels.ts'
+import { credentialStore } from './drivers/postgres/credential-store.ts'
+import { postgresEventBus } from './drivers/postgres/event-bus.ts'
+import { postgresFetchAttempts } from './drivers/postgres/fetch-attempts.ts'
+import { postgresInbox } from './drivers/postgres/inbox.ts'
+import { postgresOrderStore } from './drivers/postgres/order-store.ts'
+import { postgresOutbox } from './drivers/postgres/outbox.ts'
+import { personalVault } from './drivers/postgres/personal.ts'
+import { connect, type Pool, type Role } from './drivers/postgres/pool.ts'
+import { postgresReconcileStore } from './drivers/postgres/reconcile-store.ts'
+import { sealer } from './drivers/postgres/sealed-column.ts'
+import { systemClock } from './drivers/system-clock.ts'
+import { systemRandom } from './drivers/system-random.ts'
+import type { Erp } from './ports/erp.ts'
+import type { Marketplace, WebhookReader } from './ports/marketplace.ts'
+import type { Target } from './ports/target.ts'
+import type { Log } from './supervise.ts'
+
+/** What drivers are built with; a test may wrap the pool and the HTTP client that they are given. */
+export interface Seams {
+  pool?: (pool: Pool) => Pool
+  http?: (client: HttpClient) => HttpClient
+}
+
+export type Hub = Awaited<ReturnType<typeof assemble>>
+
+/** Builds the drivers of a configuration. Whoever calls it closes what it answers. */
+export async function assemble(config: Config, databaseUrl: string, log: Log, seams: Seams = {}) {
+  const channels = channelsOf(config)
+  const pools: Pool[] = []
+  const poolOf = (role: Role, max: number): Pool => {
+    const pool = connect({
+      url: databaseUrl,
+      role,
+      max,
+      applicationName: `rosh ${role}`,
+      onLost: (error) => log.warn({ err: error }, 'a database connection was lost'),
+    })
+    pools.push(pool)
+    return seams.pool ? seams.pool(pool) : pool
+  }
+  const worker = poolOf('rosh_worker', 24)
+  const ingest = poolOf('rosh_ingest', 8)
+  const operator = poolOf('rosh_operator', 4)
+  const reader = poolOf('rosh_reader', 8)
+  const sealed = sealer({ kekId: 'home-1', key: Buffer.from(config.secrets.keyEncryptionKey, 'base64url') })
+  const vault = personalVault(worker, sealed)
+  const maxTries = config.variables.OUTBOX_MAX_ATTEMPTS
+  const plan = { channels, rules: config.file.routing.map(asRule) }
+  const credentials = credentialStore(worker, sealed)
+  const erp = await odooErp(odooOptions(config, channels))
+  const marketplaces = channels.flatMap((c) => marketplaceOf(config, c, { credentials, seams }))
+  const byChannel = new Map<string, Target>([
+    ['odoo', erp],
+    ...marketplaces.map((m): [string, Target] => [m.marketplace.channel, m.marketplace]),
+  ])
+  const bus = postgresEventBus({
+    pool: ingest,
+    url: databaseUrl,
+    applicationName: 'rosh bus',
+    onLost: (error) => log.warn({ err: error }, 'the event bus lost its connection; sweeps go on'),
+  })
+  await syncChannels(worker, channels, ratesOf(config))
+  return {
+    config,
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    channels,
+    pools: { worker, ingest, operator, reader },
+    sealed,
+    credentials,
+    erp: erp as Erp,
+    marketplaces: marketplaces.map((m) => m.marketplace),
+    targetOf: (channel: string): Target => byChannel.get(channel) ?? unknownChannel(channel),
+    concurrencyOf: (channel: string) => concurrencyOf(config, channel),
+    outbox: postgresOutbox(worker, channels, vault.open),
+    inbox: postgresInbox(ingest, { maxTries }),
+    claims: postgresInbox(worker, { maxTries }),
+    attempts: postgresFetchAttempts(worker),
+    store: postgresOrderStore(worker, { plan, vault, maxTries }),
+    reconcile: postgresReconcileStore(worker, maxTries),
+    bus,
+    readers: readersOf(config, channels),
+    async close() {
+      await bus.close()
+      await Promise.all([erp.close(), ...marketplaces.map((m) => m.http.close())])
+      await Promise.all(pools.map((pool) => pool.end()))
+    },
+  }
+}
+
+function unknownChannel(channel: string): never {
+  throw new Error(`no channel ${channel} is configured`)
+}
+
+function asRule(rule: Config['file']['routing'][number]) {
+  const when = Object.fromEntries(Object.entries(rule.when).filter(([, value]) => value !== undefined))
+  return { name: rule.name, when, to: rule.to }
+}
+
+function ratesOf(config: Config): Map<string, { perSecond: number; burst: number }> {
+  return new Map(
+    Object.entries(config.file.channels).map(([id, s]) => [id, { perSecond: s.requestsPerSecond, burst: s.requestsPerSecond * 2 }]),
+  )
+}
+
+function odooOptions(config: Config, channels: readonly Channel[]): Parameters<typeof odooErp>[0] {
+  const timing = channels.find((c) => c.id === 'odoo')?.timing
+  return {
+    url: config.odoo.url,
+    db: config.odoo.db,
+    user: config.odoo.user,
+    password: config.odoo.password.reveal(),
+    taxMode: config.file.taxMode,
+    channelPartners: config.file.partners,
+    routingFields: [...new Set(config.file.routing.flatMap((r) => (r.when.field ? [r.when.field.name] : [])))],
+    connections: concurrencyOf(config, 'odoo') + 2,
+    ...(timing ? { writeTimeoutMs: timing.timeoutMs, readTimeoutMs: Math.min(timing.timeoutMs, 20_000) } : {}),
+  }
+}
+
+type Credentials = ReturnType<typeof credentialStore>
+
+function marketplaceOf(
+  config: Config,
+  channel: Channel,
+  parts: { credentials: Credentials; seams: Seams },
+): { marketplace: Marketplace; http: HttpClient }[] {
+  if (channel.marketplace === 'odoo') return []
+  const origin = channel.marketplace === 'paris' ? config.paris.url : config.mercadolibre.apiBase
+  const plain = httpClient({ origin, timeoutMs: channel.timing.timeoutMs, connections: concurrencyOf(config, channel.id) + 4 })
+  const http = parts.seams.http ? parts.seams.http(plain) : plain
+  return [
+    {
+      marketplace: channel.marketplace === 'paris' ? paris(config, channel, http) : mercadolibre(config, channel, http, parts.credentials),
+      http,
+    },
+  ]
+}
+
+function mercadolibre(config: Config, channel: Channel, http: HttpClient, store: Credentials): Marketplace {
+  const { mercadolibre: ml } = config
+  const tokens = mercadolibreTokens({
+    channel: channel.id,
+    store,
+    app: { clientId: ml.clientId, clientSecret: ml.clientSecret.reveal(), redirectUri: ml.redirectUri, authBase: ml.authBase },
+    http,
+    clock: systemClock,
+    random: systemRandom,
+    skewMs: config.variables.ML_REFRESH_SKEW_SECONDS * 1000,
+    leaseMs: 60_000,
+    busyWaitMs: 10_000,
+  })
+  const client = mercadolibreClient({ http, tokens, clock: systemClock, timeoutMs: channel.timing.timeoutMs })
+  const userId = channel.id.slice('mercadolibre:'.length)
+  return mercadolibreMarketplace({
+    channel: channel.id,
+    account: { userId, appId: ml.clientId },
+    capabilities: channel.capabilities,
+    timing: channel.timing,
+    client,
+  })
+}
+
+function paris(config: Config, channel: Channel, http: HttpClient): Marketplace {
+  const client = parisClient({ http, apiKey: config.paris.apiKey.reveal() })
+  return parisMarketplace({ channel: channel.id, client, capabilities: channel.capabilities, timing: channel.timing })
+}
+
+/** Webhook readers by the path they answer on. */
+function readersOf(
+  config: Config,
+  channels: readonly Channel[],
+): { mercadolibreSecret: WebhookReader; mercadolibreSigned: WebhookReader; paris: WebhookReader; odoo: WebhookReader } {
+  const { mercadolibre: ml } = config
+  const accounts = channels
+    .filter((c) => c.marketplace === 'mercadolibre')
+    .map((c) => ({ channel: c.id, userId: c.id.slice('mercadolibre:'.length), appId: ml.clientId }))
+  const key = (value: string) => [{ keyId: 'current', value }]
+  return {
+    mercadolibreSecret: secretPathWebhooks({ accounts, secrets: key(ml.pathSecret.reveal()) }),
+    mercadolibreSigned: signedWebhooks({ accounts, secrets: key(ml.webhookSecret.reveal()) }),
+    paris: parisWebhooks({ channel: 'paris:main', secrets: key(config.paris.apiSecret.reveal()) }),
+    odoo: odooWebhookReader({ pathSecret: config.odooPathSecret.reveal() }),
+  }
+}

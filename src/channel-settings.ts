@@ -1,0 +1,72 @@
+import type { Config } from './config.ts'
+import type { HubFile } from './config-file.ts'
+import { type Capabilities, type Channel, type ChannelTiming, leaseProblem, ODOO_CHANNEL } from './core/channel.ts'
+
+const NONE: Capabilities = {
+  createOrder: false,
+  updateOrder: false,
+  cancelOrder: false,
+  updateStock: false,
+  fractionalQuantity: false,
+  idempotentCreate: false,
+}
+const MARKETPLACE_TIMING: ChannelTiming = { timeoutMs: 15_000, marginMs: 2_000, settleMs: 30_000, leaseMs: 40_000 }
+// Odoo repeats a serialization failure by itself for longer than 30 s, so its writes get longer.
+const ODOO_TIMING: ChannelTiming = { timeoutMs: 90_000, marginMs: 2_000, settleMs: 30_000, leaseMs: 120_000 }
+
+type Settings = HubFile['channels'][string]
+
+/** The channels of this configuration: Odoo, the MercadoLibre accounts and Paris, with what each can do in its configured mode. */
+export function channelsOf(config: Config): Channel[] {
+  const { file, mercadolibre, paris } = config
+  const simulated: Capabilities = { ...NONE, createOrder: true, updateOrder: true, cancelOrder: true }
+  return [
+    channel(ODOO_CHANNEL, 'odoo', { ...NONE, createOrder: true, cancelOrder: true, fractionalQuantity: true }, file.channels[ODOO_CHANNEL]),
+    ...file.mercadolibre.accounts.map((userId) => {
+      const id = `mercadolibre:${userId}`
+      return channel(
+        id,
+        'mercadolibre',
+        mercadolibre.simulated ? { ...simulated, updateStock: true } : { ...NONE, updateStock: true },
+        file.channels[id],
+      )
+    }),
+    channel('paris:main', 'paris', { ...simulated, idempotentCreate: paris.simulated }, file.channels['paris:main']),
+  ]
+}
+
+function channel(id: string, marketplace: Channel['marketplace'], capabilities: Capabilities, settings: Settings | undefined): Channel {
+  const given = Object.fromEntries(Object.entries(settings?.timing ?? {}).filter(([, value]) => value !== undefined))
+  return {
+    id,
+    marketplace,
+    enabled: settings?.enabled ?? true,
+    shipsFrom: settings?.shipsFrom ?? 'marketplace',
+    capabilities: { ...capabilities, idempotentCreate: settings?.idempotentCreate ?? capabilities.idempotentCreate },
+    timing: { ...(marketplace === 'odoo' ? ODOO_TIMING : MARKETPLACE_TIMING), ...given },
+  }
+}
+
+/** What is wrong with the configured channels, one sentence each naming the field. */
+export function channelProblems(config: Config): string[] {
+  const known = new Set(channelsOf(config).map((c) => c.id))
+  const timings = channelsOf(config).flatMap((c) => {
+    const problem = leaseProblem(c.timing)
+    return problem ? [`channels.${c.id}.timing: ${problem}`] : []
+  })
+  const strangers = Object.keys(config.file.channels).flatMap((id) =>
+    known.has(id) ? [] : [`channels.${id}: there is no such account; add it to mercadolibre.accounts or remove it`],
+  )
+  const targets = config.file.routing.flatMap((rule) =>
+    rule.to.flatMap((to) =>
+      known.has(to) || to === 'mercadolibre' || to === 'paris'
+        ? []
+        : [`routing rule "${rule.name}": ${to} is no marketplace and no channel`],
+    ),
+  )
+  return [...timings, ...strangers, ...targets]
+}
+
+export function concurrencyOf(config: Config, id: string): number {
+  return config.file.channels[id]?.concurrency ?? (id === ODOO_CHANNEL ? 4 : 16)
+}

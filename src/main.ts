@@ -1,0 +1,52 @@
+import { Command, CommanderError } from 'commander'
+import { type CliContext, CliError, EXIT, type Register } from './cli/context.ts'
+import { registerMigrate } from './cli/migrate.ts'
+import { registerServices } from './cli/services.ts'
+import { registerStatus } from './cli/status.ts'
+import { registerUp } from './cli/up.ts'
+import { ConfigError } from './config.ts'
+
+const COMMANDS: Register[] = [registerUp, registerServices, registerMigrate, registerStatus]
+
+/** `rosh <command>`: the only place that reads the environment and decides the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const stopping = new AbortController()
+  let asked = 0
+  const stop = (): void => {
+    // npm passes a second SIGINT on for one Ctrl-C; only a later one means "at once".
+    if (stopping.signal.aborted && Date.now() - asked > 2_000) process.exit(EXIT.failed)
+    asked = asked || Date.now()
+    stopping.abort()
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  const context: CliContext = {
+    env: process.env,
+    signal: stopping.signal,
+    print: (line) => process.stdout.write(`${line}\n`),
+    progress: (line) => process.stderr.write(`${line}\n`),
+  }
+  const program = new Command('rosh')
+    .description('Keeps orders in step between Odoo and marketplaces, and says what happened to each.')
+    .exitOverride()
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 bad input or configuration, 3 the hub does not run.')
+  for (const register of COMMANDS) register(program, context)
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return Number(process.exitCode ?? EXIT.ok)
+  } catch (error) {
+    return exitCodeOf(error, argv.includes('--json'))
+  }
+}
+
+function exitCodeOf(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput
+  const known = error instanceof CliError || error instanceof ConfigError
+  const code = error instanceof CliError ? error.code : error instanceof ConfigError ? 'bad-configuration' : 'failed'
+  const message = error instanceof Error ? error.message : String(error)
+  if (json) process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
+  process.stderr.write(known || !(error instanceof Error) ? `${message}\n` : `${error.stack ?? message}\n`)
+  return error instanceof CliError ? error.exitCode : error instanceof ConfigError ? EXIT.badInput : EXIT.failed
+}
+
+process.exitCode = await main(process.argv.slice(2))
