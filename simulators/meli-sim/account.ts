@@ -17,7 +17,7 @@ export interface Account {
   grant: Grant | null
 }
 
-export interface Grant {
+interface Grant {
   access: AccessToken[]
   /** The one refresh token that works; older ones are spent. */
   refresh: { sha256: string; expiresAtMs: number } | null

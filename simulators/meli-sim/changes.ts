@@ -6,7 +6,7 @@ import { saveShipment, writeOrder } from './sim.ts'
 import { laterThan, vendorTime } from './vendor-time.ts'
 import { nextId } from './world.ts'
 
-export interface NewShipment {
+interface NewShipment {
   seller: Account
   buyer: Buyer
   orderIds: number[]

@@ -46,7 +46,7 @@ export const Purchase = z.strictObject({
 })
 export type Purchase = z.infer<typeof Purchase>
 
-export interface CheckedOut {
+interface CheckedOut {
   pack: Pack | null
   orders: Order[]
   shipments: Shipment[]

@@ -6,7 +6,7 @@ import { saveItem } from './sim.ts'
 import { vendorTime } from './vendor-time.ts'
 import { nextId, skuKey } from './world.ts'
 
-export interface NewItem {
+interface NewItem {
   sku: string
   title?: string | undefined
   price: number
@@ -63,7 +63,7 @@ export function takeFromStock(sim: Sim, item: Item, quantity: number, silent: bo
   setStock(sim, item, locations, { by: 'admin', requestId: null, silent })
 }
 
-export interface StockAct {
+interface StockAct {
   by: 'client' | 'admin'
   requestId: string | null
   /** Without notifications. */

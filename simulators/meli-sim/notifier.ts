@@ -27,7 +27,7 @@ export interface Notifier {
   close(): void
 }
 
-export interface NewNotification {
+interface NewNotification {
   topic: string
   resource: string
   userId: number
@@ -36,7 +36,7 @@ export interface NewNotification {
   raw?: string
 }
 
-export interface NotifierParts {
+interface NotifierParts {
   world: World
   ledger: Writer
   faults: Faults

@@ -5,7 +5,7 @@ import { saveAccount, saveState } from './sim.ts'
 import { invalidAccessToken, invalidCaller, refusal, VendorError } from './vendor-error.ts'
 import { nextId } from './world.ts'
 
-export interface TokenResponse {
+interface TokenResponse {
   access_token: string
   token_type: string
   expires_in: number
@@ -15,7 +15,7 @@ export interface TokenResponse {
   refresh_token?: string
 }
 
-export interface CodeRequest {
+interface CodeRequest {
   userId: number
   redirectUri: string
   challenge: string | null
@@ -95,7 +95,7 @@ export function callerOf(sim: Sim, authorization: string | undefined): { account
 }
 
 /** Does `verifier` answer the challenge of the authorization? (RFC 7636) */
-export function answersChallenge(verifier: string, challenge: string, method: 'S256' | 'plain'): boolean {
+function answersChallenge(verifier: string, challenge: string, method: 'S256' | 'plain'): boolean {
   return method === 'plain' ? verifier === challenge : createHash('sha256').update(verifier).digest('base64url') === challenge
 }
 

@@ -34,7 +34,7 @@ export interface Order {
   external_reference?: string
 }
 
-export interface OrderItem {
+interface OrderItem {
   item: {
     id: string
     title: string
@@ -60,7 +60,7 @@ export interface OrderItem {
   stock: { store_id: string; node_id: string } | [] | null
 }
 
-export interface Payment {
+interface Payment {
   id: number
   order_id: number
   payer_id: number
@@ -94,7 +94,7 @@ export interface Line {
   stock: OrderItem['stock']
 }
 
-export interface NewOrder {
+interface NewOrder {
   id: number
   paymentId: number
   seller: { id: number; nickname: string }

@@ -1,7 +1,7 @@
 import { VendorError } from './vendor-error.ts'
 
 /** One budget for a client id and an endpoint. */
-export interface RateLimit {
+interface RateLimit {
   method?: string | undefined
   path: string
   limit: number

@@ -29,7 +29,7 @@ export interface Reply {
   headers: Headers
 }
 
-export interface Json {
+interface Json {
   [field: string]: Json
 }
 
@@ -77,7 +77,7 @@ export async function requestToken(sim: RunningSim, fields: Record<string, strin
   return replyOf(await fetch(`${sim.url}/oauth/token`, { method: 'POST', body }))
 }
 
-export interface Received {
+interface Received {
   body: string
   headers: IncomingHttpHeaders
   json: Json

@@ -12,7 +12,7 @@ interface IndexRow {
   waiting: { order: Order; visibleAtMs: number; lagMs: number }[]
 }
 
-export type IndexedOrder = Order & { date_last_updated: string }
+type IndexedOrder = Order & { date_last_updated: string }
 
 export interface SearchQuery {
   sellerId: number

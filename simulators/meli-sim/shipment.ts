@@ -25,7 +25,7 @@ export interface Shipment {
 }
 
 /** The seller sees an address only once the payment is confirmed. */
-export function addressIsVisible(orders: Order[]): boolean {
+function addressIsVisible(orders: Order[]): boolean {
   return orders.some((order) => ['paid', 'partially_refunded'].includes(order.status))
 }
 

@@ -29,7 +29,7 @@ export interface Sim {
 }
 
 /** A rule that turns answers of `GET /orders/{id}` into HTTP 206. */
-export interface Partial206 {
+interface Partial206 {
   path: RegExp
   missing: string[]
   as: 'null' | 'absent'

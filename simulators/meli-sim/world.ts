@@ -49,7 +49,7 @@ export interface FiscalDocument {
   date: string
 }
 
-export interface TokenRequests {
+interface TokenRequests {
   total: number
   authorization_code: number
   refresh_token: number
@@ -70,7 +70,7 @@ const FIRST = {
   note: 1,
   document: 1,
 } as const
-export type Counter = keyof typeof FIRST
+type Counter = keyof typeof FIRST
 
 export function newWorld(): World {
   return {
