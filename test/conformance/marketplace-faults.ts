@@ -42,7 +42,7 @@ export function survivesFaults(there: () => MarketplaceWorld): void {
   describe('when things go wrong', () => {
     beforeEach(() => there().heal())
 
-    test.each(FAILURES)('a send that meets $name says so, and nothing was created', async ({ fault, codes }, context) => {
+    test.for(FAILURES)('a send that meets $name says so, and nothing was created', async ({ fault, codes }, context) => {
       const world = there()
       const wanted = aWanted(world)
       const armed = world.marketplace.capabilities.createOrder ? world.fail('send', fault, ALWAYS) : null
@@ -54,7 +54,7 @@ export function survivesFaults(there: () => MarketplaceWorld): void {
       expect(await world.countOf(wanted.reference)).toBe(0)
     })
 
-    test.each(SPOILT)('a send that meets $name may have taken effect, and a look-up finds it', async ({ fault, codes }, context) => {
+    test.for(SPOILT)('a send that meets $name may have taken effect, and a look-up finds it', async ({ fault, codes }, context) => {
       const world = there()
       const wanted = aWanted(world)
       const armed = world.marketplace.capabilities.createOrder ? world.fail('send', fault, 1) : null
@@ -73,7 +73,7 @@ export function survivesFaults(there: () => MarketplaceWorld): void {
       expect(await world.countOf(wanted.reference)).toBe(1)
     })
 
-    test.each([...FAILURES, ...SPOILT].filter((row) => row.name !== '404'))(
+    test.for([...FAILURES, ...SPOILT].filter((row) => row.name !== '404'))(
       'a look-up that meets $name never says absent',
       async ({ fault, codes }, context) => {
         const world = there()

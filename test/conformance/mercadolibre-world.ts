@@ -9,6 +9,7 @@ import type { Capabilities, ChannelTiming } from '../../src/core/channel.ts'
 import { type HttpClient, httpClient } from '../../src/drivers/http.ts'
 import { mercadolibreClient } from '../../src/drivers/mercadolibre/client.ts'
 import { mercadolibreMarketplace, realCapabilities, simulatorCapabilities } from '../../src/drivers/mercadolibre/marketplace.ts'
+import type { Granted, OauthApp } from '../../src/drivers/mercadolibre/oauth.ts'
 import { mercadolibreTokens } from '../../src/drivers/mercadolibre/token-source.ts'
 import { secretPathWebhooks, signedWebhooks } from '../../src/drivers/mercadolibre/webhook.ts'
 import { systemClock } from '../../src/drivers/system-clock.ts'
@@ -27,6 +28,10 @@ export interface MeliWorld extends MarketplaceWorld {
   /** The account as on the real MercadoLibre: stock, and no calls about orders. */
   real: Marketplace
   credentials: Row
+  app: OauthApp
+  url: string
+  /** Stores the pair of a new authorization. */
+  reconnect(granted: Granted): Promise<void>
   admin(method: string, path: string, body?: unknown): Promise<unknown>
   ledger(): Promise<LedgerEntry[]>
 }
@@ -44,6 +49,7 @@ export async function mercadolibreWorld(): Promise<MeliWorld> {
     expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
     version: 1,
   })
+  const app = { clientId: defaultClientId, clientSecret: 'change-me', redirectUri: 'https://hub.test/callback', authBase: sim.url }
   const open: HttpClient[] = []
   const account = (origin: string, capabilities: Capabilities): Marketplace => {
     const http = httpClient({ origin, timeoutMs: timing.timeoutMs })
@@ -52,7 +58,7 @@ export async function mercadolibreWorld(): Promise<MeliWorld> {
     const tokens = mercadolibreTokens({
       channel: CHANNEL,
       store: credentials,
-      app: { clientId: defaultClientId, clientSecret: 'change-me', redirectUri: 'https://hub.test/callback', authBase: sim.url },
+      app,
       http: tokenHttp,
       clock: systemClock,
       random: systemRandom,
@@ -100,6 +106,10 @@ export async function mercadolibreWorld(): Promise<MeliWorld> {
     heal: async () => void (await admin('DELETE', '/faults')),
     webhooks: webhookWorlds(),
     credentials: credentials.row,
+    app,
+    url: sim.url,
+    reconnect: async ({ accessToken, refreshToken, expiresAt }) =>
+      void (await credentials.connect(CHANNEL, { accessToken, refreshToken, expiresAt })),
     admin,
     ledger,
     async close() {

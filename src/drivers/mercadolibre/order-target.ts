@@ -1,6 +1,7 @@
 import type { Capabilities } from '../../core/channel.ts'
 import type { Operation, Step } from '../../core/delivery.ts'
 import type { DesiredOrder } from '../../core/desired.ts'
+import { compareOrder } from '../../core/drift.ts'
 import { IntegrationError } from '../../core/integration-error.ts'
 import { isPositive, isWholePositive, majorFrom } from '../../core/money.ts'
 import type { Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
@@ -81,7 +82,7 @@ export function nextForOrder(capabilities: Capabilities, wanted: WantedOrder, sh
   if (shown.content.lifecycle === 'cancelled') {
     return { kind: 'refused', cause: 'rejected-by-target', summary: 'the order is cancelled there, which cannot be undone' }
   }
-  if (isShown(desired, shown.content)) return { kind: 'done', reason: 'already-there' }
+  if (compareOrder(desired, shown.content).length === 0) return { kind: 'done', reason: 'already-there' }
   return refusalOf(capabilities, desired) ?? able(capabilities.updateOrder, 'update')
 }
 
@@ -115,19 +116,6 @@ function refusalOf(capabilities: Capabilities, desired: DesiredOrder): Step | un
   const priceless = desired.lines.find((line) => line.unitPriceMinor === null)
   if (priceless) return { kind: 'refused', cause: 'erp-order-invalid', summary: `${priceless.sku} has no unit price` }
   return undefined
-}
-
-function isShown(desired: DesiredOrder, content: ShownContent): boolean {
-  if (desired.totalMinor !== null && desired.totalMinor !== content.totalMinor) return false
-  if (desired.currency !== null && desired.currency !== content.currency) return false
-  const wanted = desired.lines.map(lineText).sort()
-  const there = content.lines.map(lineText).sort()
-  return wanted.length === there.length && wanted.every((line, index) => line === there[index])
-}
-
-// Lines have no ids of ours there: what is compared is the bag of (SKU, quantity, unit price).
-function lineText(line: { sku: string; quantity: string; unitPriceMinor: number | null }): string {
-  return JSON.stringify([line.sku, line.quantity, line.unitPriceMinor])
 }
 
 /** One request. The calls exist at the simulator only; the capabilities of the real marketplace never lead here. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { IntegrationError } from '../../core/integration-error.ts'
 import type { CredentialStore, TokenPair } from '../../ports/credential-store.ts'
+import { memoryCredentials } from '../../../test/support/memory-credentials.ts'
 import type { HttpClient, HttpReply, HttpRequest } from '../http.ts'
 import { mercadolibreTokens } from './token-source.ts'
 
@@ -8,66 +9,8 @@ const NOW = Date.parse('2026-11-23T12:00:00Z')
 const CHANNEL = 'mercadolibre:1'
 const never = new AbortController().signal
 
-interface Row {
-  pair: TokenPair | null
-  lease: string | null
-  exchangeAt: boolean
-  reconnect: string | null
-  calls: string[]
-  failSaves: number
-}
-
-/** The promises of the CredentialStore port over one row in memory, so that two token sources can share it as two processes do. */
-function aStore(over: Partial<TokenPair> = {}): CredentialStore & { row: Row } {
-  const row: Row = {
-    pair: { accessToken: 'A1', refreshToken: 'R1', expiresAt: new Date(NOW + 3_600_000).toISOString(), version: 1, ...over },
-    lease: null,
-    exchangeAt: false,
-    reconnect: null,
-    calls: [],
-    failSaves: 0,
-  }
-  let leases = 0
-  const free = (lease: string) => {
-    if (row.lease === lease) Object.assign(row, { lease: null, exchangeAt: false })
-  }
-  return {
-    row,
-    read: () => Promise.resolve(row.pair),
-    leaseRefresh(_channel, seenVersion) {
-      if (row.reconnect !== null) return Promise.resolve({ kind: 'reconnect-required', since: 'then' })
-      if (!row.pair) throw new Error('no pair')
-      if (row.pair.version > seenVersion) return Promise.resolve({ kind: 'advanced', current: row.pair })
-      if (row.lease !== null) return Promise.resolve({ kind: 'busy' })
-      row.lease = `lease-${++leases}`
-      return Promise.resolve({ kind: 'leased', lease: row.lease, current: row.pair })
-    },
-    markExchange(_channel, lease) {
-      row.exchangeAt = row.lease === lease
-      row.calls.push('mark')
-      return Promise.resolve(row.exchangeAt)
-    },
-    saveRefreshed(_channel, lease, pair) {
-      if (row.failSaves-- > 0) return Promise.reject(new Error('the database is away'))
-      row.calls.push('save')
-      row.pair = { ...pair, version: (row.pair?.version ?? 0) + 1 }
-      free(lease)
-      return Promise.resolve(row.pair)
-    },
-    releaseRefresh(_channel, lease) {
-      row.calls.push('release')
-      free(lease)
-      return Promise.resolve()
-    },
-    requireReconnect(_channel, lease, reason) {
-      row.calls.push('reconnect')
-      row.reconnect = reason
-      if (lease !== null) free(lease)
-      return Promise.resolve()
-    },
-    connect: () => Promise.reject(new Error('not part of these tests')),
-  }
-}
+const aStore = (over: Partial<TokenPair> = {}) =>
+  memoryCredentials({ accessToken: 'A1', refreshToken: 'R1', expiresAt: new Date(NOW + 3_600_000).toISOString(), version: 1, ...over })
 
 type Answer = HttpReply | IntegrationError
 
