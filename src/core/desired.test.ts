@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest'
+import { aChannel } from '../../test/support/flow-fixtures.ts'
+import { canonicalJson, planOrder, referenceOf } from './desired.ts'
+import { addDecimals, compareOrder } from './drift.ts'
+import { type CanonicalOrder, displayStatus } from './order.ts'
+import { routeOrder } from './routing.ts'
+
+const ML = 'mercadolibre:1001'
+const channels = [aChannel('odoo'), aChannel(ML), aChannel('paris:main')]
+const settings = { channels, rules: [] }
+
+function anOrder(change: Partial<CanonicalOrder> = {}): CanonicalOrder {
+  return {
+    origin: 'odoo',
+    orderKey: '42',
+    payment: 'paid',
+    fulfilment: 'none',
+    lifecycle: 'open',
+    flags: [],
+    currency: 'CLP',
+    totalMinor: 100,
+    lines: [{ lineId: 'l1', sku: 'A', quantity: '1', unitPriceMinor: 100 }],
+    tracking: null,
+    confirmed: true,
+    erp: { team: 'Web', tags: ['vip'], pricelist: 'P', company: 'C', fields: { x_channel: 'ml' } },
+    rawStatus: 'sale',
+    identifiers: [],
+    ...change,
+  }
+}
+
+describe('planning', () => {
+  test('a confirmed ERP order goes to every marketplace that can create orders', () => {
+    expect(planOrder(anOrder(), [], settings).wishes.map((w) => w.channel)).toEqual([ML, 'paris:main'])
+  })
+
+  test('a draft goes nowhere', () => {
+    expect(planOrder(anOrder({ confirmed: false }), [], settings).wishes).toEqual([])
+  })
+
+  test('a cancellation reaches only those that hold the order', () => {
+    const { wishes } = planOrder(anOrder({ lifecycle: 'cancelled', confirmed: false }), ['odoo', ML], settings)
+    expect(wishes).toMatchObject([{ channel: ML, desired: { lifecycle: 'cancelled' } }])
+  })
+
+  test('a marketplace is not told its own fulfilment; Odoo learns it', () => {
+    const { wishes } = planOrder(anOrder({ fulfilment: 'shipped' }), [ML], settings)
+    expect(wishes.find((w) => w.channel === ML)?.desired.fulfilment).toBeNull()
+    expect(wishes.find((w) => w.channel === 'odoo')?.desired).toMatchObject({ fulfilment: 'shipped', lines: [] })
+  })
+
+  test('a paid marketplace order is owed to Odoo; an unpaid one is not yet', () => {
+    expect(planOrder(anOrder({ origin: ML, orderKey: '2000' }), [], settings).wishes).toMatchObject([
+      { channel: 'odoo', desired: { confirm: true } },
+    ])
+    expect(planOrder(anOrder({ origin: ML, payment: 'pending' }), [], settings).wishes).toEqual([])
+  })
+
+  test('an order on hold is created in Odoo and not confirmed', () => {
+    expect(planOrder(anOrder({ origin: ML, flags: ['hold_fraud'] }), [], settings).wishes[0]?.desired.confirm).toBe(false)
+  })
+})
+
+describe('routing', () => {
+  const rule = (when: object, to: string[]) => [{ name: 'the rule', when, to }]
+  test.each([
+    [{ team: 'Web' }, true],
+    [{ tag: 'vip' }, true],
+    [{ pricelist: 'P', company: 'C' }, true],
+    [{ field: { name: 'x_channel', value: 'ml' } }, true],
+    [{ team: 'Other' }, false],
+    [{ field: { name: 'x_channel', value: 'paris' } }, false],
+  ])('a rule on %j matches: %s', (when, matches) => {
+    const route = routeOrder(anOrder(), rule(when, ['paris']), channels)
+    expect(route).toMatchObject(matches ? { rule: 'the rule', channels: ['paris:main'] } : { rule: 'default' })
+  })
+
+  test('names why a channel was left out', () => {
+    const none = { ...aChannel('paris:main').capabilities, createOrder: false }
+    const some = [aChannel(ML, { enabled: false }), aChannel('paris:main', { capabilities: none })]
+    expect(routeOrder(anOrder(), [], some).skipped).toEqual([
+      { channel: ML, reason: 'channel-disabled' },
+      { channel: 'paris:main', reason: 'target-cannot-create-orders' },
+    ])
+    expect(routeOrder(anOrder(), rule({}, []), channels).skipped).toMatchObject([{ reason: 'rule' }, { reason: 'rule' }])
+  })
+})
+
+test('the reference carries the generation', () => {
+  expect(referenceOf(anOrder(), 1)).toBe('odoo-42')
+  expect(referenceOf(anOrder(), 2)).toBe('odoo-42-g2')
+  expect(referenceOf(anOrder({ origin: ML, orderKey: '2000' }), 1)).toBe('2000')
+})
+
+test('equal contents have equal canonical text, whatever the order of their keys', () => {
+  expect(canonicalJson({ b: [{ z: 1, a: 2 }], a: null })).toBe(canonicalJson({ a: null, b: [{ a: 2, z: 1 }] }))
+})
+
+describe('drift', () => {
+  const desired = planOrder(anOrder(), [], settings).wishes[0]?.desired
+  const shown = { lifecycle: 'open' as const, currency: 'CLP', totalMinor: 100, lines: [{ sku: 'A', quantity: '1', unitPriceMinor: 100 }] }
+  if (!desired) throw new Error('nothing was planned')
+  test('equal is no drift; what a contract does not carry is not compared', () => {
+    expect(compareOrder(desired, shown)).toEqual([])
+    expect(
+      compareOrder(desired, { ...shown, currency: null, totalMinor: null, lines: [{ sku: 'A', quantity: '1', unitPriceMinor: null }] }),
+    ).toEqual([])
+  })
+  test.each([
+    ['total', { totalMinor: 99 }],
+    ['currency', { currency: 'USD' }],
+    ['lines.A.quantity', { lines: [{ sku: 'A', quantity: '2', unitPriceMinor: 100 }] }],
+    ['lines.A.unit_price', { lines: [{ sku: 'A', quantity: '1', unitPriceMinor: 90 }] }],
+    ['lines.B.quantity', { lines: [...shown.lines, { sku: 'B', quantity: '1', unitPriceMinor: 1 }] }],
+  ])('%s differs', (field, change) => {
+    expect(compareOrder(desired, { ...shown, ...change }).flatMap((d) => d.fields.map((f) => f.field))).toContain(field)
+  })
+  test('an order that is gone is missing, a cancelled one is not missed', () => {
+    expect(compareOrder(desired, null)).toMatchObject([{ kind: 'missing', cause: 'delivered-then-missing' }])
+    expect(compareOrder({ ...desired, lifecycle: 'cancelled' }, null)).toEqual([])
+    expect(compareOrder(desired, { ...shown, lifecycle: 'cancelled' })).toMatchObject([{ kind: 'lifecycle' }])
+  })
+  test('two lines of one SKU are one line where a target groups them', () => {
+    expect(addDecimals(['0.5', '1.25', '2'])).toBe('3.75')
+    expect(addDecimals(['0.5', '0.5'])).toBe('1')
+  })
+})
+
+test.each([
+  [{}, 'CONFIRMED'],
+  [{ payment: 'pending' as const }, 'PENDING_PAYMENT'],
+  [{ fulfilment: 'awaiting_acceptance' as const }, 'AWAITING_ACCEPTANCE'],
+  [{ fulfilment: 'ready_to_ship' as const }, 'READY_TO_SHIP'],
+  [{ fulfilment: 'shipped' as const }, 'SHIPPED'],
+  [{ fulfilment: 'delivered' as const }, 'DELIVERED'],
+  [{ fulfilment: 'not_delivered' as const }, 'ON_HOLD'],
+  [{ fulfilment: 'returned' as const }, 'RETURNED'],
+  [{ lifecycle: 'closed' as const }, 'CLOSED'],
+  [{ lifecycle: 'cancelled' as const, flags: ['hold_fraud' as const] }, 'CANCELLED'],
+  [{ lifecycle: 'cancel_requested' as const }, 'CANCEL_REQUESTED'],
+  [{ flags: ['hold_fraud' as const] }, 'ON_HOLD'],
+  [{ flags: ['unknown_status' as const] }, 'UNKNOWN'],
+])('the display status of %j is %s', (change, status) => {
+  expect(displayStatus(anOrder(change))).toBe(status)
+})
