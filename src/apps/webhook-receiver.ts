@@ -1,0 +1,233 @@
+import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import helmet from '@fastify/helmet'
+import fastify, {
+  type FastifyError,
+  type FastifyHttpOptions,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawServerDefault,
+} from 'fastify'
+import { type HeardRequest, type Received, receiveWebhook, recordRefusal, type Refusal } from '../flows/receive-webhook.ts'
+import { type Inbox, InboxFull } from '../ports/inbox.ts'
+import type { WebhookReader } from '../ports/marketplace.ts'
+import type { Log } from '../supervise.ts'
+import { rateLimit, type SourceRate } from './rate-limit.ts'
+
+/** Who reads what comes to which route; a route without its reader is not there. */
+export interface WebhookReaders {
+  /** `/webhooks/paris` */
+  paris?: WebhookReader
+  /** `/webhooks/mercadolibre`, signed by a relay */
+  mercadolibreSigned?: WebhookReader
+  /** `/webhooks/mercadolibre/<secret>`, MercadoLibre's own notifications */
+  mercadolibre?: WebhookReader
+  /** `/webhooks/odoo/<secret>` */
+  odoo?: WebhookReader
+}
+
+export interface Check {
+  name: string
+  ok: boolean
+}
+
+export interface HealthChecks {
+  /** What must hold to take requests: the database takes writes. */
+  ready(): Promise<Check[]>
+  /** Everything that can be told, the other systems included. */
+  deep(): Promise<Check[]>
+}
+
+export interface ReceiverOptions {
+  readers: WebhookReaders
+  inbox: Inbox
+  checks: HealthChecks
+  log: Log
+  /** Per source address; default 200 a second, 1,000 at once. */
+  rate?: SourceRate
+  /** Addresses and CIDR blocks that may send webhooks; absent: any. */
+  allowedSources?: readonly string[]
+}
+
+const MAX_BODY_BYTES = 1024 * 1024
+const RETRY_AFTER_SECONDS = '5'
+
+/** Limits of a public listener: they belong to the server, so whoever mounts `receiverRoutes` on a listener of its own uses them too. */
+export const LISTENER_LIMITS = {
+  bodyLimit: MAX_BODY_BYTES,
+  requestTimeout: 15_000,
+  connectionTimeout: 30_000,
+  keepAliveTimeout: 10_000,
+  maxRequestsPerSocket: 10_000,
+  http: { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, connectionsCheckingInterval: 2_000 },
+  logger: false,
+  // Said by the routes themselves, with Retry-After.
+  return503OnClosing: false,
+  routerOptions: { maxParamLength: 200 },
+} satisfies FastifyHttpOptions<RawServerDefault>
+
+const MAX_CONNECTIONS = 4_000
+
+/** The webhook listener by itself. `trustProxyHops`: how many proxies in front may name the source; 0 takes the socket's own address. */
+export function buildReceiver(options: ReceiverOptions & { trustProxyHops: number }): FastifyInstance {
+  const app = fastify({
+    ...LISTENER_LIMITS,
+    trustProxy: (_address: string, hop: number) => hop < options.trustProxyHops,
+    // A path that cannot be decoded would be repeated in the default answer, its secret included.
+    frameworkErrors: (_error, _request, reply: FastifyReply) => void reply.code(400).send({ error: 'malformed' }),
+  })
+  app.server.maxConnections = MAX_CONNECTIONS
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not-found' }))
+  void app.register(helmet)
+  void app.register(receiverRoutes, options)
+  return app
+}
+
+/** The receiver's routes as a Fastify plugin, for a listener that serves other things too. */
+export async function receiverRoutes(app: FastifyInstance, options: ReceiverOptions): Promise<void> {
+  const { readers, checks } = options
+  healthRoutes(app, checks)
+  await app.register(async (webhooks) => {
+    keepRawBodies(webhooks)
+    refuseEarly(webhooks, options)
+    webhooks.setErrorHandler((error: FastifyError, request, reply) => answerError(error, { request, reply, options }))
+    const routes: [string, WebhookReader | undefined][] = [
+      ['/webhooks/paris', readers.paris],
+      ['/webhooks/mercadolibre', readers.mercadolibreSigned],
+      ['/webhooks/mercadolibre/:secret', readers.mercadolibre],
+      ['/webhooks/odoo/:secret', readers.odoo],
+    ]
+    for (const [url, reader] of routes) {
+      if (reader) webhooks.post(url, async (request, reply) => answer(reply, await receiveWebhook(heard(request), reader, options.inbox)))
+    }
+  })
+}
+
+function healthRoutes(app: FastifyInstance, checks: HealthChecks): void {
+  app.get('/health', async () => ({ status: 'ok' }))
+  app.get('/health/live', async () => ({ status: 'ok' }))
+  app.get('/health/ready', async (_request, reply) => answerChecks(reply, await checks.ready()))
+  app.get('/health/deep', async (_request, reply) => answerChecks(reply, await checks.deep()))
+}
+
+async function answerChecks(reply: FastifyReply, checks: Check[]): Promise<FastifyReply> {
+  const ok = checks.every((check) => check.ok)
+  return reply.code(ok ? 200 : 503).send({ status: ok ? 'ok' : 'failing', checks: checks.map(({ name, ok }) => ({ name, ok })) })
+}
+
+// The signature is of the bytes, so nothing may parse them before; whatever their content type says, they are read whole and kept.
+function keepRawBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => done(null, body))
+  app.decorateRequest('contentTypeAsSent', undefined)
+  app.addHook('onRequest', async (request) => {
+    request.contentTypeAsSent = request.headers['content-type']
+    // Fastify refuses a content type that it cannot read before it reads the body, and then the bytes would be lost.
+    if (request.contentTypeAsSent !== undefined) request.raw.headers['content-type'] = 'application/octet-stream'
+  })
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    contentTypeAsSent: string | undefined
+  }
+}
+
+function refuseEarly(app: FastifyInstance, { inbox, rate, allowedSources }: ReceiverOptions): void {
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  // A sender that keeps its connection would keep the server from ending.
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close')
+  })
+  const limit = rateLimit(rate ?? { perSecond: 200, burst: 1_000 })
+  const isAllowed = sourceFilter(allowedSources)
+  app.addHook('onRequest', async (request, reply) => {
+    if (closing) return unavailable(reply)
+    const passage = limit.take(request.ip, Date.now())
+    if (passage !== 'passed') {
+      if (passage === 'limited') await recordRefusal(heard(request), 'rate-limited', inbox)
+      return reply.header('retry-after', '1').code(429).send({ error: 'rate-limited' })
+    }
+    if (isAllowed(request.ip)) return
+    await recordRefusal(heard(request), 'bad-signature', inbox)
+    return reply.code(401).send({ error: 'bad-signature' })
+  })
+}
+
+function sourceFilter(allowed: readonly string[] | undefined): (ip: string) => boolean {
+  if (allowed === undefined) return () => true
+  const blocks = new BlockList()
+  for (const entry of allowed) {
+    const [address = '', prefix] = entry.split('/')
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6'
+    const bits = prefix === undefined ? (family === 'ipv4' ? 32 : 128) : Number(prefix)
+    if (!isIPv4(address) && !isIPv6(address)) throw new Error(`"${entry}" is neither an address nor a CIDR block`)
+    blocks.addSubnet(address, bits, family)
+  }
+  return (ip) => (isIPv4(ip) && blocks.check(ip, 'ipv4')) || (isIPv6(ip) && blocks.check(ip, 'ipv6'))
+}
+
+function heard(request: FastifyRequest): HeardRequest {
+  const { secret } = (request.params ?? {}) as { secret?: string }
+  const source = request.routeOptions.url?.split('/')[2] ?? ''
+  const headers = Object.entries({ ...request.headers, 'content-type': request.contentTypeAsSent })
+  return {
+    path: secret === undefined ? source : `${source}/${secret}`,
+    headers: Object.fromEntries(headers.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))),
+    body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
+    sourceIp: request.ip,
+    receivedAtMs: Date.now(),
+  }
+}
+
+const STATUS: Record<Refusal, number> = {
+  'bad-signature': 401,
+  'stale-timestamp': 401,
+  malformed: 400,
+  'too-large': 413,
+  'rate-limited': 429,
+}
+
+function answer(reply: FastifyReply, received: Received): FastifyReply {
+  switch (received.kind) {
+    case 'stored':
+      return reply.send({ event_id: received.eventId, duplicate: received.duplicate })
+    case 'unreadable':
+      return reply.send({ event_id: null, duplicate: false })
+    case 'refused':
+      return reply.code(STATUS[received.verdict]).send({ error: received.verdict, reason: received.reason })
+  }
+}
+
+interface Failed {
+  request: FastifyRequest
+  reply: FastifyReply
+  options: ReceiverOptions
+}
+
+async function answerError(error: FastifyError, failed: Failed): Promise<FastifyReply> {
+  const { request, reply, options } = failed
+  const status = error.statusCode ?? 500
+  if (error instanceof InboxFull || status < 400 || status >= 500) return answerFailure(error, failed)
+  const verdict = status === 413 ? 'too-large' : 'malformed'
+  try {
+    await recordRefusal(heard(request), verdict, options.inbox)
+  } catch (full) {
+    return answerFailure(full, failed)
+  }
+  return reply.code(STATUS[verdict]).send({ error: verdict })
+}
+
+// Nothing was stored, so nothing is acknowledged and the sender tries again. A bug is answered alike: a 500 would only say less.
+function answerFailure(error: unknown, { reply, options }: Failed): FastifyReply {
+  if (error instanceof InboxFull) options.log.warn({ err: error }, 'a webhook was not stored')
+  else options.log.error({ err: error }, 'a webhook failed')
+  return unavailable(reply)
+}
+
+function unavailable(reply: FastifyReply): FastifyReply {
+  return reply.header('retry-after', RETRY_AFTER_SECONDS).code(503).send({ error: 'unavailable' })
+}
