@@ -3,7 +3,7 @@ import type { ErpFound, ErpStock, ErpVersion } from '../../ports/erp.ts'
 import type { Connection } from './connection.ts'
 import { chunks, EVERYTHING, Ids, type Read } from './order-reading.ts'
 import { wasHubBorn } from './read-orders.ts'
-import { isoFrom, odooTimeFrom, Reference, Text, versionOf } from './record.ts'
+import { isoFrom, odooTimeFrom, recordId, Reference, Text, versionOf } from './record.ts'
 
 /**
  * The window as a domain. Odoo stores microseconds and shows seconds; 14 compares the former and 19 the latter, so only `>=` a whole
@@ -132,9 +132,8 @@ export async function findOrders(read: Read, typed: string): Promise<ErpFound[]>
     ['client_order_ref', '=ilike', exact],
   ]
   if (/^\d{3,}$/.test(text)) matches.push(['client_order_ref', '=like', `%-${text}`])
-  const id = /^(?:odoo-)?([1-9]\d{0,9})$/i.exec(text)?.[1]
-  // The database column ends at 2^31, and a larger id is an error there.
-  if (id !== undefined && Number(id) < 2 ** 31) matches.push(['id', '=', Number(id)])
+  const id = recordId(text.replace(/^odoo-/i, ''))
+  if (id !== null) matches.push(['id', '=', id])
   const domain = [...Array<string>(matches.length - 1).fill('|'), ...matches]
   const args = { domain, fields: Object.keys(FoundRow.shape), order: 'id desc', limit: MOST_FOUND, context: EVERYTHING }
   const rows = await read(z.array(FoundRow), { model: 'sale.order', method: 'search_read', args })

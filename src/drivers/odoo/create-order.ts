@@ -5,7 +5,7 @@ import { decimalText } from '../../core/money.ts'
 import type { Wanted } from '../../ports/target.ts'
 import type { Connection } from './connection.ts'
 import { HUB_MODULE, lineSlug, orderSlug, partnerSlug, resolveExternalId } from './external-id.ts'
-import { EVERYTHING, type Read } from './order-reading.ts'
+import type { Read } from './order-reading.ts'
 import { Text } from './record.ts'
 import type { OdooCall } from './transport.ts'
 
@@ -96,7 +96,7 @@ export function orderLoad(
     if (taxed) row.push(String(taxMode.taxId))
     return row
   })
-  return { model: 'sale.order', method: 'load', args: { fields, data, context: EVERYTHING } }
+  return { model: 'sale.order', method: 'load', args: { fields, data } }
 }
 
 export const LoadAnswer = z.object({

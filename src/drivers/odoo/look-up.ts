@@ -18,7 +18,17 @@ import {
   readSkus,
 } from './order-reading.ts'
 import { digestOf, type OrderExtra } from './order-steps.ts'
-import { amountFrom, fulfilmentOf, grossUnitPrice, type LineRecord, OrderRecord, type PickingRecord, quantityText, Text } from './record.ts'
+import {
+  amountFrom,
+  fulfilmentOf,
+  grossUnitPrice,
+  type LineRecord,
+  OrderRecord,
+  type PickingRecord,
+  quantityText,
+  recordId,
+  Text,
+} from './record.ts'
 import { isConfirmed } from './sale-order.ts'
 
 /** Every request of a look-up is an attempt of its own, named after what it asks. */
@@ -37,9 +47,9 @@ export async function findBinding(
 ): Promise<{ order: OrderRecord; copies: number } | null> {
   const { desired } = wanted
   if (desired.kind === 'stock') return null
-  if (desired.origin === 'odoo') return await readOne(read, connection, [['id', '=', Number(desired.orderKey)]])
+  if (desired.origin === 'odoo') return await readOne(read, connection, [['id', '=', recordId(desired.orderKey) ?? 0]])
   if (wanted.externalId !== null) {
-    const bound = await readOne(read, connection, [['id', '=', Number(wanted.externalId)]])
+    const bound = await readOne(read, connection, [['id', '=', recordId(wanted.externalId) ?? 0]])
     if (bound && bound.order.origin === desired.origin && bound.order.client_order_ref === wanted.reference) return bound
   }
   const named = await resolveExternalId(read, orderSlug(desired.origin, wanted.reference))

@@ -35,10 +35,18 @@ const CODES: Record<string, IntegrationErrorCode> = {
   MissingError: 'not-found',
 }
 
+export interface Fault {
+  className: string
+  message: string
+  /** Absent over JSON-RPC, where it is always 200. */
+  httpStatus?: number
+}
+
 /** The error of a fault. `what` names the call for people (`sale.order.action_confirm`). */
-export function faultError(className: string, message: string, what: string): IntegrationError {
+export function faultError({ className, message, httpStatus }: Fault, what: string): IntegrationError {
   const fault = shortName(className)
   return new IntegrationError(CODES[fault] ?? 'rejected', {
+    ...(httpStatus === undefined ? {} : { httpStatus }),
     causeCode: 'erp-write-failing',
     summary: `Odoo refused ${what} (${fault})`,
     theirText: message.slice(0, 500),

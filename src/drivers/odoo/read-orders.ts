@@ -17,7 +17,7 @@ import {
   readSkus,
   Row,
 } from './order-reading.ts'
-import { isoFrom, OrderRecord, type PickingRecord, Text } from './record.ts'
+import { isoFrom, OrderRecord, type PickingRecord, recordId, Text } from './record.ts'
 import { isHubBorn, mapSaleOrder, mayBeHubBorn, quarantinedOf, tooManyLines } from './sale-order.ts'
 
 /** Largest number of ids that one call takes. */
@@ -31,7 +31,7 @@ export async function readErpOrders(
   routingFields: readonly string[],
 ): Promise<ErpBatch> {
   if (erpIds.length > MOST_ORDERS) throw new RangeError(`readOrders takes at most ${MOST_ORDERS} ids, not ${erpIds.length}`)
-  const readable = [...new Set(erpIds)].filter((id) => /^[1-9]\d{0,9}$/.test(id) && Number(id) < 2 ** 31).map(Number)
+  const readable = [...new Set(erpIds)].map(recordId).filter((id) => id !== null)
   const { batch, seen } = await readSome(read, connection, readable, routingFields)
   return { ...batch, missing: erpIds.filter((id) => !seen.has(Number(id))) }
 }

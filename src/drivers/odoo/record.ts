@@ -57,6 +57,11 @@ export const ORDER_FIELDS = Object.keys(OrderRecord.shape)
 export const LINE_FIELDS = Object.keys(LineRecord.shape)
 export const PICKING_FIELDS = Object.keys(PickingRecord.shape)
 
+/** A record's id as a number; null for text that no column could hold (the database fails on 2^31 and more). */
+export function recordId(text: string): number | null {
+  return /^[1-9]\d{0,9}$/.test(text) && Number(text) < 2 ** 31 ? Number(text) : null
+}
+
 /** Odoo's `YYYY-MM-DD HH:MM:SS` (UTC, without a zone) as an ISO instant. */
 export function isoFrom(odooTime: string): string {
   return new Date(`${odooTime.slice(0, 19).replace(' ', 'T')}Z`).toISOString()

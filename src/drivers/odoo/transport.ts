@@ -50,7 +50,9 @@ export function json2(http: HttpClient, base: string, { database, password }: Cr
     })
     if (reply.status >= 200 && reply.status < 300) return parseReply(z.unknown(), reply)
     const fault = Json2Fault.safeParse(jsonOf(reply.text))
-    if (fault.success && reply.status !== 429) throw faultError(fault.data.name, fault.data.message ?? '', what)
+    const asksToWait = reply.status === 429 || reply.headers['retry-after'] !== undefined
+    if (fault.success && !asksToWait)
+      throw faultError({ className: fault.data.name, message: fault.data.message ?? '', httpStatus: reply.status }, what)
     throw statusError(reply, what, database) ?? unexpected(reply.status, what)
   }
 }
@@ -105,7 +107,7 @@ async function rpc(http: HttpClient, request: RpcRequest, options: CallOptions):
   const refused = statusError(reply, what, database)
   if (refused) throw refused
   const { result, error } = parseReply(RpcReply, reply)
-  if (error) throw faultError(error.data?.name ?? 'unnamed', error.data?.message ?? error.message ?? '', what)
+  if (error) throw faultError({ className: error.data?.name ?? 'unnamed', message: error.data?.message ?? error.message ?? '' }, what)
   // A method that returns None has no `result` key, and it succeeded.
   return result ?? null
 }
