@@ -23,3 +23,9 @@ $$;
 REVOKE ALL ON FUNCTION refusals_naming(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION refusals_naming(text[]) TO rosh_operator, rosh_reader;
 GRANT SELECT ON plan_token_used TO rosh_operator;
+
+-- What people call an order.
+CREATE FUNCTION best_known(wanted bigint) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT value FROM identifier WHERE order_id = wanted
+  ORDER BY array_position(ARRAY['client-order-ref', 'erp-name', 'pack', 'marketplace-order', 'reference', 'erp-id', 'bare', 'shipment'], kind), value LIMIT 1
+$$;

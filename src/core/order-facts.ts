@@ -222,8 +222,8 @@ export type ErpAnswer =
   | { kind: 'failed'; code: string }
 
 /** Apps that beat in `worker_heartbeat`; a beat within the last 30 s is a live worker. */
-export const DELIVERING_APP = 'outbox-worker'
-export const APPLYING_APP = 'event-subscriber'
+export const DELIVERING_APP = 'worker'
+export const APPLYING_APP = 'subscriber'
 export const ALIVE_MS = 30_000
 
 export function msBetween(fromIso: string, toIso: string): number {

@@ -1,0 +1,69 @@
+import { outboxIdOf, readIdentifier } from '../core/identifier.ts'
+import type { Principal } from '../ports/audit.ts'
+import type { DeadLetterRef, DeadLetters, Replay, ReplayRefusal } from '../ports/dead-letters.ts'
+import { audited, type AuditPorts } from './audited.ts'
+
+export interface ReplayPorts extends AuditPorts {
+  deadLetters: DeadLetters
+}
+
+export interface ReplayRequest {
+  principal: Principal
+  /** `outbox-17`, `inbound-9`, or a bare number for a delivery. */
+  outboxId: string
+  reason: string | null
+  /** Name the log gives the act. */
+  tool: string
+}
+
+export type ReplayAnswer =
+  | {
+      kind: 'replayed'
+      outboxId: string
+      channel: string
+      orderId: string | null
+      before: { cause: string | null; tries: number }
+      operationId: string
+      recorded: boolean
+    }
+  | { kind: 'refused'; outboxId: string; reason: ReplayRefusal | 'unaudited' }
+
+/** Puts one dead letter back to pending, due now, between an audit intent and its outcome. */
+export async function replayDeadLetter(request: ReplayRequest, ports: ReplayPorts): Promise<ReplayAnswer> {
+  const ref = readRef(request.outboxId)
+  const seen = ref && (await ports.deadLetters.state(ref))
+  if (!ref || !seen) return { kind: 'refused', outboxId: request.outboxId, reason: 'unknown' }
+  const outboxId = outboxIdOf(ref.table, ref.id)
+  const result = await audited(ports, {
+    intent: {
+      principal: request.principal,
+      tool: request.tool,
+      scopeUsed: 'dlq.replay',
+      params: { outbox_id: outboxId },
+      target: { kind: ref.table, id: ref.id, expectedVersion: String(seen.stateVersion) },
+      ...(request.reason === null ? {} : { reason: request.reason }),
+    },
+    run: () => ports.deadLetters.replay(ref, seen.stateVersion),
+    outcomeOf: (replay) =>
+      replay.kind === 'replayed'
+        ? {
+            result: 'ok',
+            effect: { before: { state: seen.state, ...replay.before }, after: { state: 'pending', state_version: replay.stateVersion } },
+          }
+        : { result: 'error', errorCode: replay.reason },
+  })
+  if (result.kind === 'unaudited') return { kind: 'refused', outboxId, reason: 'unaudited' }
+  return answerOf(outboxId, result.value, { operationId: result.operationId, recorded: result.kind === 'done' })
+}
+
+function answerOf(outboxId: string, replay: Replay, about: { operationId: string; recorded: boolean }): ReplayAnswer {
+  if (replay.kind === 'refused') return { kind: 'refused', outboxId, reason: replay.reason }
+  return { kind: 'replayed', outboxId, channel: replay.channel, orderId: replay.orderId, before: replay.before, ...about }
+}
+
+/** The row that an outbox id names; undefined for what is none. */
+export function readRef(outboxId: string): DeadLetterRef | undefined {
+  const typed = readIdentifier(/^\s*\d+\s*$/.test(outboxId) ? `outbox-${outboxId.trim()}` : outboxId)
+  if (typed.deliveryId !== null) return { table: 'delivery', id: typed.deliveryId }
+  return typed.inboundId === null ? undefined : { table: 'inbound_event', id: typed.inboundId }
+}

@@ -1,0 +1,125 @@
+import { outboxIdOf, readIdentifier } from '../core/identifier.ts'
+import type { Principal } from '../ports/audit.ts'
+import type { DeadLetters, LetterState, Replay } from '../ports/dead-letters.ts'
+import type { OrderStore } from '../ports/order-store.ts'
+import type { Candidate, OrderTrace } from '../ports/order-trace.ts'
+import { audited, type AuditPorts } from './audited.ts'
+
+export interface RetryPorts extends AuditPorts {
+  trace: OrderTrace
+  deadLetters: DeadLetters
+  orders: Pick<OrderStore, 'replan'>
+}
+
+export interface RetryRequest {
+  principal: Principal
+  orderId: string
+  reason: string | null
+  tool: string
+}
+
+/** How one delivery or event of the order stands after the call. */
+export interface Standing {
+  outboxId: string
+  channel: string
+  state: string
+  cause: string | null
+}
+
+export type RetryAnswer =
+  | {
+      kind: 'retried' | 'nothing-to-retry'
+      changed: number
+      replayed: string[]
+      planned: number
+      refused: { outboxId: string; reason: string }[]
+      now: Standing[]
+      operationId: string
+      recorded: boolean
+    }
+  | { kind: 'ambiguous'; candidates: Candidate[] }
+  | { kind: 'unknown'; nearest: string[] }
+  /** The intent could not be written: nothing was changed. */
+  | { kind: 'unaudited' }
+
+/**
+ * The newest dead letter of each of the order's bindings and its dead inbound events go back to pending, and what is owed and was never planned is
+ * planned. Answers what really changed: nothing changed is no success.
+ */
+export async function retryFailedSync(request: RetryRequest, ports: RetryPorts): Promise<RetryAnswer> {
+  const resolved = await ports.trace.resolve(readIdentifier(request.orderId))
+  if (resolved.kind === 'ambiguous') return { kind: 'ambiguous', candidates: resolved.candidates }
+  if (resolved.kind === 'unknown') return { kind: 'unknown', nearest: resolved.nearest }
+  if (resolved.kind === 'unapplied') return retryEvents(request, resolved.unapplied.inboundIds, ports)
+  const { orderId } = resolved
+  const result = await audited(ports, {
+    intent: intentOf(request, { kind: 'order', id: orderId }),
+    run: async () => {
+      const replays = await ports.deadLetters.replayOrder(orderId)
+      return { replays, planned: await ports.orders.replan(orderId) }
+    },
+    outcomeOf: ({ replays, planned }) => outcomeOf(replays, planned),
+  })
+  if (result.kind === 'unaudited') return { kind: 'unaudited' }
+  const now = await ports.deadLetters.statesOfOrder(orderId)
+  return answerOf(result.value.replays, result.value.planned, now, { operationId: result.operationId, recorded: result.kind === 'done' })
+}
+
+// Events that were never tied to an order: the newest one alone says what the marketplace wanted to say.
+async function retryEvents(request: RetryRequest, inboundIds: readonly string[], ports: RetryPorts): Promise<RetryAnswer> {
+  const states = await Promise.all(inboundIds.slice(0, 20).map((id) => ports.deadLetters.state({ table: 'inbound_event', id })))
+  const dead = states.find((s) => s?.state === 'dead')
+  if (!dead) return { kind: 'unknown', nearest: [] }
+  const result = await audited(ports, {
+    intent: intentOf(request, { kind: 'inbound_event', id: dead.ref.id, expectedVersion: String(dead.stateVersion) }),
+    run: () => ports.deadLetters.replay(dead.ref, dead.stateVersion),
+    outcomeOf: (replay) => outcomeOf([replay], 0),
+  })
+  if (result.kind === 'unaudited') return { kind: 'unaudited' }
+  const now = await ports.deadLetters.state(dead.ref)
+  return answerOf([result.value], 0, now ? [now] : [], { operationId: result.operationId, recorded: result.kind === 'done' })
+}
+
+function intentOf(
+  request: RetryRequest,
+  target: { kind: string; id: string; expectedVersion?: string },
+): Parameters<AuditPorts['audit']['intend']>[0] {
+  return {
+    principal: request.principal,
+    tool: request.tool,
+    scopeUsed: 'outbox.retry',
+    params: { order_id: request.orderId.slice(0, 200) },
+    target,
+    ...(request.reason === null ? {} : { reason: request.reason }),
+  }
+}
+
+function outcomeOf(
+  replays: readonly Replay[],
+  planned: number,
+): { result: 'ok' | 'error'; errorCode?: string; effect: Record<string, unknown> } {
+  const replayed = replays.filter((r) => r.kind === 'replayed').map(idOf)
+  const effect = { replayed, planned }
+  return replayed.length + planned > 0 ? { result: 'ok', effect } : { result: 'error', errorCode: 'nothing-to-retry', effect }
+}
+
+function answerOf(
+  replays: readonly Replay[],
+  planned: number,
+  now: readonly LetterState[],
+  about: { operationId: string; recorded: boolean },
+): RetryAnswer {
+  const replayed = replays.filter((r) => r.kind === 'replayed').map(idOf)
+  const changed = replayed.length + planned
+  return {
+    kind: changed > 0 ? 'retried' : 'nothing-to-retry',
+    changed,
+    replayed,
+    planned,
+    refused: replays.flatMap((r) => (r.kind === 'refused' ? [{ outboxId: idOf(r), reason: r.reason }] : [])),
+    now: now.map((s) => ({ outboxId: outboxIdOf(s.ref.table, s.ref.id), channel: s.channel, state: s.state, cause: s.cause })),
+    ...about,
+  }
+}
+
+const idOf = (replay: Replay): string => outboxIdOf(replay.ref.table, replay.ref.id)
