@@ -40,22 +40,8 @@ export type Hub = Awaited<ReturnType<typeof assemble>>
 /** Builds the drivers of a configuration. Whoever calls it closes what it answers. */
 export async function assemble(config: Config, databaseUrl: string, log: Log, seams: Seams = {}) {
   const channels = channelsOf(config)
-  const pools: Pool[] = []
-  const poolOf = (role: Role, max: number): Pool => {
-    const pool = connect({
-      url: databaseUrl,
-      role,
-      max,
-      applicationName: `rosh ${role}`,
-      onLost: (error) => log.warn({ err: error }, 'a database connection was lost'),
-    })
-    pools.push(pool)
-    return seams.pool ? seams.pool(pool) : pool
-  }
-  const worker = poolOf('rosh_worker', 24)
-  const ingest = poolOf('rosh_ingest', 8)
-  const operator = poolOf('rosh_operator', 4)
-  const reader = poolOf('rosh_reader', 8)
+  const pools = poolsOf(databaseUrl, log, seams)
+  const { worker, ingest } = pools
   const sealed = sealer({ kekId: 'home-1', key: Buffer.from(config.secrets.keyEncryptionKey, 'base64url') })
   const vault = personalVault(worker, sealed)
   const maxTries = config.variables.OUTBOX_MAX_ATTEMPTS
@@ -80,14 +66,14 @@ export async function assemble(config: Config, databaseUrl: string, log: Log, se
     clock: systemClock,
     random: systemRandom,
     channels,
-    pools: { worker, ingest, operator, reader },
+    pools,
     sealed,
     credentials,
     erp: erp as Erp,
     marketplaces: marketplaces.map((m) => m.marketplace),
     targetOf: (channel: string): Target => byChannel.get(channel) ?? unknownChannel(channel),
     concurrencyOf: (channel: string) => concurrencyOf(config, channel),
-    outbox: postgresOutbox(worker, channels, vault.open),
+    outbox: postgresOutbox(worker, channels, (keyId, orderId, bytes) => vault.open(keyId, orderId, bytes)),
     inbox: postgresInbox(ingest, { maxTries }),
     claims: postgresInbox(worker, { maxTries }),
     attempts: postgresFetchAttempts(worker),
@@ -98,8 +84,23 @@ export async function assemble(config: Config, databaseUrl: string, log: Log, se
     async close() {
       await bus.close()
       await Promise.all([erp.close(), ...marketplaces.map((m) => m.http.close())])
-      await Promise.all(pools.map((pool) => pool.end()))
+      await Promise.all(Object.values(pools).map((pool) => pool.end()))
     },
+  }
+}
+
+// One pool a role: what a part may do is what its role may do.
+function poolsOf(url: string, log: Log, seams: Seams): { worker: Pool; ingest: Pool; operator: Pool; reader: Pool } {
+  const poolOf = (role: Role, max: number): Pool => {
+    const onLost = (error: Error): void => log.warn({ err: error }, 'a database connection was lost')
+    const pool = connect({ url, role, max, applicationName: `rosh ${role}`, onLost })
+    return seams.pool ? seams.pool(pool) : pool
+  }
+  return {
+    worker: poolOf('rosh_worker', 24),
+    ingest: poolOf('rosh_ingest', 8),
+    operator: poolOf('rosh_operator', 4),
+    reader: poolOf('rosh_reader', 8),
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse as parseYaml } from 'yaml'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { HubFile } from './config-file.ts'
 import { REPLACED, Variables } from './config-variables.ts'
 import { homeFolder, loadOrCreateSecrets, packageRoot, type Secrets } from './home.ts'

@@ -26,8 +26,8 @@ export interface CliContext {
   env: Record<string, string | undefined>
   /** Aborts on SIGINT and SIGTERM. */
   signal: AbortSignal
-  print(line: string): void
-  progress(line: string): void
+  print: (line: string) => void
+  progress: (line: string) => void
 }
 
 /** What a file of `src/cli` offers to `main.ts`. */

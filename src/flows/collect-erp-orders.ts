@@ -1,6 +1,6 @@
 import { IntegrationError } from '../core/integration-error.ts'
 import type { Erp, ErpVersion } from '../ports/erp.ts'
-import type { Collected, CollectTicket, OrderStore } from '../ports/order-store.ts'
+import type { Collected, CollectCursor, CollectTicket, OrderStore } from '../ports/order-store.ts'
 import { withSpan } from '../telemetry.ts'
 
 export interface CollectPorts {
@@ -31,14 +31,14 @@ export async function collectErpOrders(ports: CollectPorts, signal: AbortSignal)
       const from = ticket.cursor ? iso(Date.parse(ticket.cursor.watermark) - ports.overlapMs) : BEGINNING
       const changed = await ports.erp.changedOrders(from, iso(now + UPPER_BOUND_MS), signal)
       const due = await worthReading(changed, now, ports)
-      return readAll(due, ticket, { watermark }, ports, signal)
+      return readAll(due, { ticket, cursor: { watermark } }, ports, signal)
     }),
   )
 }
 
 /** Reads these orders again whatever their version says: open ones, of which some changes move nothing, and what an id-set reconcile missed. */
 export async function recollectErpOrders(erpIds: readonly string[], ports: CollectPorts, signal: AbortSignal): Promise<CollectOutcome> {
-  return collecting(ports, signal, (ticket) => readAll(erpIds, ticket, null, ports, signal))
+  return collecting(ports, signal, (ticket) => readAll(erpIds, { ticket, cursor: null }, ports, signal))
 }
 
 /** The real guarantee; the window is only latency: every order created since `fromIso` must be known at its newest version. */
@@ -77,8 +77,7 @@ async function worthReading(changed: readonly ErpVersion[], nowMs: number, ports
 
 async function readAll(
   erpIds: readonly string[],
-  ticket: CollectTicket,
-  cursor: { watermark: string } | null,
+  { ticket, cursor }: { ticket: CollectTicket; cursor: CollectCursor | null },
   ports: CollectPorts,
   signal: AbortSignal,
 ): Promise<Collected> {

@@ -33,7 +33,7 @@ describe('an ERP order reaches a marketplace', () => {
     await syncChannels(worker, channels)
     const vault = personalVault(worker, sealer({ kekId: 'test', key: new Uint8Array(32).fill(7) }))
     store = postgresOrderStore(worker, { plan: { channels, rules: [] }, vault, maxTries: 3 })
-    outbox = postgresOutbox(worker, channels, vault.open)
+    outbox = postgresOutbox(worker, channels, (keyId, orderId, bytes) => vault.open(keyId, orderId, bytes))
   })
 
   beforeEach(async () => {

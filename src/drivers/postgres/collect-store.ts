@@ -30,13 +30,18 @@ export async function endCollect(
   )
 }
 
+export interface Collecting {
+  name: string
+  ticket: CollectTicket
+  /** Set with the last batch of a window. */
+  cursor: CollectCursor | null
+}
+
 /** A batch of the collector; the cursor moves only with the last batch of its window, in the same transaction as what it planned. */
 export async function storeCollected(
   client: PoolClient,
-  name: string,
-  ticket: CollectTicket,
+  { name, ticket, cursor }: Collecting,
   batch: ErpBatch,
-  cursor: CollectCursor | null,
   settings: ApplySettings,
 ): Promise<Collected> {
   if (!(await holdsCursor(client, name, ticket))) throw new CollectFenced(name)
@@ -100,10 +105,8 @@ async function quarantine(client: PoolClient, batch: ErpBatch): Promise<void> {
 /** Stock goes through the same outbox, coalesced: a newer quantity supersedes one that waits. */
 export async function storeStock(
   client: PoolClient,
-  name: string,
-  ticket: CollectTicket,
+  { name, ticket, cursor }: Collecting & { cursor: CollectCursor },
   stock: readonly ErpStock[],
-  cursor: CollectCursor,
   settings: ApplySettings,
 ): Promise<number> {
   if (!(await holdsCursor(client, name, ticket))) throw new CollectFenced(name)

@@ -48,27 +48,31 @@ export async function applyArrivals(
 ): Promise<AppliedArrivals> {
   const orders = await lockOrders(client, arrivals)
   const stored = await observationsOf(client, [...new Set(orders.map((o) => o.id))])
-  const fresh = arrivals.map((arrival, i) => newFragments(arrival, stored.get(orders[i]?.id ?? '') ?? []))
-  const sealed = await sealPersonal(client, arrivals, orders, fresh, settings.vault)
-  await insertObservations(client, newRows(arrivals, orders, fresh, sealed))
-  const projections = project(arrivals, orders, fresh, stored, sealed, settings)
+  const works = arrivals.flatMap((arrival, i): Work[] => {
+    const order = orders[i]
+    return order ? [{ arrival, order, fresh: newFragments(arrival, stored.get(order.id) ?? []) }] : []
+  })
+  const sealed = await sealPersonal(client, works, settings.vault)
+  await insertObservations(client, newRows(works, sealed))
+  const projections = project(works, stored, sealed, settings)
   const changed = await writeProjections(client, projections)
-  await insertIdentifiers(client, identifiersOf(arrivals, orders))
-  await observeBindings(client, shownOf(arrivals, orders))
-  const wishes = await wishesFor(
-    client,
-    projections.filter((p) => changed.has(p.orderId)).map((p) => ({ orderId: p.orderId, order: p.fold.order })),
-    settings,
-    traceparent,
-  )
-  const planned = await planAll(client, wishes)
-  const outcomes = orders.map(
-    (o, i): ArrivalOutcome => ({
-      orderId: o.id,
-      kind: changed.has(o.id) ? 'changed' : (fresh[i]?.length ?? 0) > 0 ? 'stale' : 'unchanged',
-    }),
-  )
-  return { outcomes, planned }
+  await insertIdentifiers(client, identifiersOf(works))
+  await observeBindings(client, shownOf(works))
+  const moved = projections.filter((p) => changed.has(p.orderId)).map((p) => ({ orderId: p.orderId, order: p.fold.order }))
+  const planned = await planAll(client, await wishesFor(client, moved, settings, traceparent))
+  return { outcomes: works.map((work) => outcomeOf(work, changed)), planned }
+}
+
+/** An arrival, the order it was found to speak of, and what of it is new. */
+interface Work {
+  arrival: Arrival
+  order: LockedOrder
+  fresh: Arrival['fragments']
+}
+
+function outcomeOf({ order, fresh }: Work, changed: ReadonlySet<string>): ArrivalOutcome {
+  if (changed.has(order.id)) return { orderId: order.id, kind: 'changed' }
+  return { orderId: order.id, kind: fresh.length > 0 ? 'stale' : 'unchanged' }
 }
 
 /** Fragments that differ from the newest observation of their entity; the rest is not stored again. */
@@ -83,69 +87,44 @@ function newFragments(arrival: Arrival, stored: readonly Observed[]): Arrival['f
   })
 }
 
-type Sealed = Map<string, { keyId: string; sealedHex: string }>
+type Sealed = ReadonlyMap<string, { keyId: string; sealedHex: string }>
 
-async function sealPersonal(
-  client: PoolClient,
-  arrivals: readonly Arrival[],
-  orders: LockedOrder[],
-  fresh: Arrival['fragments'][],
-  vault: PersonalVault,
-): Promise<Sealed> {
-  const sealed: Sealed = new Map()
-  for (const [i, arrival] of arrivals.entries()) {
-    const order = orders[i]
-    const worth = arrival.personal !== null && Object.keys(arrival.personal).length > 0 && (fresh[i]?.length ?? 0) > 0
-    if (!order || !worth || arrival.personal === null) continue
+async function sealPersonal(client: PoolClient, works: readonly Work[], vault: PersonalVault): Promise<Sealed> {
+  const sealed = new Map<string, { keyId: string; sealedHex: string }>()
+  for (const { arrival, order, fresh } of works) {
+    if (arrival.personal === null || Object.keys(arrival.personal).length === 0 || fresh.length === 0) continue
     const { keyId, sealed: bytes } = await vault.seal(client, order.id, order.keyId, arrival.personal)
     sealed.set(order.id, { keyId, sealedHex: bytes.toString('hex') })
   }
   return sealed
 }
 
-function newRows(arrivals: readonly Arrival[], orders: LockedOrder[], fresh: Arrival['fragments'][], sealed: Sealed): NewObservation[] {
-  return arrivals.flatMap((arrival, i) =>
-    (fresh[i] ?? []).map((fragment) => {
-      const orderId = orders[i]?.id ?? ''
-      return {
-        orderId,
-        channel: arrival.channel,
-        fragment,
-        fetchNo: arrival.fetchNo,
-        inboundEventId: arrival.inboundEventId,
-        sealedHex: sealed.get(orderId)?.sealedHex ?? null,
-      }
-    }),
+function newRows(works: readonly Work[], sealed: Sealed): NewObservation[] {
+  return works.flatMap(({ arrival: { channel, fetchNo, inboundEventId }, order, fresh }) =>
+    fresh.map((fragment) => ({
+      orderId: order.id,
+      channel,
+      fragment,
+      fetchNo,
+      inboundEventId,
+      sealedHex: sealed.get(order.id)?.sealedHex ?? null,
+    })),
   )
 }
 
-function project(
-  arrivals: readonly Arrival[],
-  orders: LockedOrder[],
-  fresh: Arrival['fragments'][],
-  stored: Map<string, Observed[]>,
-  sealed: Sealed,
-  settings: ApplySettings,
-): Projection[] {
-  const projections = new Map<string, Projection>()
-  for (const order of orders) {
-    if (projections.has(order.id)) continue
-    const arrived = arrivals.flatMap((a, i) =>
-      orders[i]?.id === order.id ? (fresh[i] ?? []).map((fragment) => ({ channel: a.channel, fragment, fetchNo: a.fetchNo })) : [],
-    )
+function project(works: readonly Work[], stored: ReadonlyMap<string, Observed[]>, sealed: Sealed, settings: ApplySettings): Projection[] {
+  const orders = new Map(works.map((w) => [w.order.id, w.order]))
+  return [...orders.values()].map((order) => {
+    const arrived = works
+      .filter((w) => w.order.id === order.id)
+      .flatMap(({ arrival: { channel, fetchNo }, fresh }) => fresh.map((fragment) => ({ channel, fragment, fetchNo })))
     const fold = foldOrder(order.origin, order.orderKey, [...(stored.get(order.id) ?? []), ...arrived], (id) =>
       shipsByItself(id, settings.plan),
     )
     const { route } = planOrder(fold.order, [], settings.plan)
-    projections.set(order.id, {
-      orderId: order.id,
-      fold,
-      route,
-      keyId: sealed.get(order.id)?.keyId ?? null,
-      sealedHex: sealed.get(order.id)?.sealedHex ?? null,
-    })
-  }
-  return [...projections.values()]
+    const bytes = sealed.get(order.id)
+    return { orderId: order.id, fold, route, keyId: bytes?.keyId ?? null, sealedHex: bytes?.sealedHex ?? null }
+  })
 }
 
 /** Whether a channel's own word on fulfilment counts: it ships its orders itself. */
@@ -154,32 +133,25 @@ export function shipsByItself(channel: string, plan: PlanSettings): boolean {
   return found !== undefined && found.marketplace !== 'odoo' && found.shipsFrom === 'marketplace'
 }
 
-function identifiersOf(
-  arrivals: readonly Arrival[],
-  orders: LockedOrder[],
-): { orderId: string; channel: string; kind: string; value: string }[] {
-  return arrivals.flatMap((a, i) =>
-    a.fragments.flatMap((f) => f.identifiers.map((id) => ({ orderId: orders[i]?.id ?? '', channel: a.channel, ...id }))),
+function identifiersOf(works: readonly Work[]): { orderId: string; channel: string; kind: string; value: string }[] {
+  return works.flatMap(({ arrival, order }) =>
+    arrival.fragments.flatMap((f) => f.identifiers.map((id) => ({ orderId: order.id, channel: arrival.channel, ...id }))),
   )
 }
 
-function shownOf(
-  arrivals: readonly Arrival[],
-  orders: LockedOrder[],
-): { orderId: string; channel: string; externalId: string; shown: ShownContent }[] {
-  return arrivals.flatMap((a, i) => {
-    const order = orders[i]
-    const main = a.fragments.find((f) => f.entity === 'order')
-    if (!order || !main || order.origin === a.channel) return []
+function shownOf(works: readonly Work[]): { orderId: string; channel: string; externalId: string; shown: ShownContent }[] {
+  return works.flatMap(({ arrival, order }) => {
+    const main = arrival.fragments.find((f) => f.entity === 'order')
+    if (!main || order.origin === arrival.channel) return []
     const shown: ShownContent = {
       lifecycle: main.lifecycle ?? null,
-      fulfilment: a.fragments.find((f) => f.entity === 'shipment')?.fulfilment ?? main.fulfilment ?? null,
+      fulfilment: arrival.fragments.find((f) => f.entity === 'shipment')?.fulfilment ?? main.fulfilment ?? null,
       currency: main.currency ?? null,
       totalMinor: main.totalMinor ?? null,
       lines: (main.lines ?? []).map(({ sku, quantity, unitPriceMinor }) => ({ sku, quantity, unitPriceMinor })),
       extra: {},
     }
-    return [{ orderId: order.id, channel: a.channel, externalId: main.externalId, shown }]
+    return [{ orderId: order.id, channel: arrival.channel, externalId: main.externalId, shown }]
   })
 }
 

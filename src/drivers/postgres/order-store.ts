@@ -6,6 +6,7 @@ import { currentTraceparent } from '../../telemetry.ts'
 import { beginCollect, endCollect, openErpOrderIds, storeCollected, storeStock, unseenErpVersions } from './collect-store.ts'
 import { applyGate } from './gate.ts'
 import { type ApplySettings, applyArrivals, type ArrivalOutcome } from './order-apply.ts'
+import type { Arrival } from './order-rows.ts'
 import { wakeOutbox } from './plan.ts'
 import { replan } from './replan.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
@@ -14,12 +15,13 @@ export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderSt
   return {
     drawFetch: (channel, resource, leaseMs) => drawFetch(pool, channel, resource, leaseMs),
     releaseFetch: (ticket) => releaseFetch(pool, ticket),
-    applyEvent: (claim, ticket, fetched) => transaction(pool, (client) => applyEvent(client, claim, ticket, fetched, settings)),
+    applyEvent: (claim, ticket, fetched) => transaction(pool, (client) => applyEvent(client, claim, { ticket, fetched }, settings)),
     applyFetched: (ticket, fetched) => transaction(pool, (client) => applyFetched(client, ticket, fetched, settings)),
     beginCollect: (name, leaseMs) => beginCollect(pool, name, leaseMs),
     storeCollected: (name, ticket, batch, cursor) =>
-      transaction(pool, (client) => storeCollected(client, name, ticket, batch, cursor, settings)),
-    storeStock: (name, ticket, stock, cursor) => transaction(pool, (client) => storeStock(client, name, ticket, stock, cursor, settings)),
+      transaction(pool, (client) => storeCollected(client, { name, ticket, cursor }, batch, settings)),
+    storeStock: (name, ticket, stock, cursor) =>
+      transaction(pool, (client) => storeStock(client, { name, ticket, cursor }, stock, settings)),
     endCollect: (name, ticket, failure) => endCollect(pool, name, ticket, failure),
     unseenErpVersions: (versions) => unseenErpVersions(pool, versions),
     openErpOrderIds: (days) => openErpOrderIds(pool, days),
@@ -59,8 +61,7 @@ async function takeTicket(client: PoolClient, ticket: FetchTicket): Promise<bool
 async function applyEvent(
   client: PoolClient,
   claim: ClaimedEvent,
-  ticket: FetchTicket,
-  fetched: Fetched,
+  { ticket, fetched }: { ticket: FetchTicket; fetched: Fetched },
   settings: ApplySettings,
 ): Promise<Applied> {
   const { rowCount } = await client.query(`SELECT FROM inbound_event WHERE id = $1 AND lease = $2 AND state = 'pending' FOR UPDATE`, [
@@ -69,7 +70,7 @@ async function applyEvent(
   ])
   if (rowCount !== 1) return { kind: 'fenced' }
   if (!(await takeTicket(client, ticket))) return { kind: 'refetch' }
-  const { outcome, planned } = await applyOne(client, ticket, fetched, claim.id, claim.traceparent, settings)
+  const { outcome, planned } = await applyOne(client, arrivalOf(ticket, fetched, claim.id), settings, claim.traceparent)
   const kind = outcome.kind === 'changed' ? 'applied' : outcome.kind
   await closeEvent(client, claim, outcome)
   await applyGate(client, claim.channel, { kind: 'healthy' })
@@ -79,22 +80,23 @@ async function applyEvent(
 
 async function applyFetched(client: PoolClient, ticket: FetchTicket, fetched: Fetched, settings: ApplySettings): Promise<Applied> {
   if (!(await takeTicket(client, ticket))) return { kind: 'refetch' }
-  const { outcome, planned } = await applyOne(client, ticket, fetched, null, currentTraceparent() ?? null, settings)
+  const { outcome, planned } = await applyOne(client, arrivalOf(ticket, fetched, null), settings, currentTraceparent() ?? null)
   await wakeOutbox(client, planned)
   return outcome.kind === 'changed'
     ? { kind: 'applied', orderId: outcome.orderId, planned }
     : { kind: outcome.kind, orderId: outcome.orderId }
 }
 
+function arrivalOf(ticket: FetchTicket, fetched: Fetched, inboundEventId: string | null): Arrival {
+  return { channel: ticket.channel, fetchNo: ticket.fetchNo, inboundEventId, ...fetched }
+}
+
 async function applyOne(
   client: PoolClient,
-  ticket: FetchTicket,
-  fetched: Fetched,
-  inboundEventId: string | null,
-  traceparent: string | null,
+  arrival: Arrival,
   settings: ApplySettings,
+  traceparent: string | null,
 ): Promise<{ outcome: ArrivalOutcome; planned: number }> {
-  const arrival = { channel: ticket.channel, fetchNo: ticket.fetchNo, inboundEventId, ...fetched }
   const { outcomes, planned } = await applyArrivals(client, [arrival], settings, traceparent)
   const outcome = outcomes[0]
   if (!outcome) throw new Error('an arrival without an outcome')
