@@ -61,7 +61,7 @@ test.each(hostile)('%s never gives 5xx and is on record, on every path', async (
       headers: payload.length > 20_000 && payload[0] === 0x1f ? { ...headers, 'content-encoding': 'gzip' } : headers,
       payload,
     })
-    expect(reply.statusCode, `${url} ${reply.body}`).toBeLessThan(500)
+    expect(reply.statusCode).toBeLessThan(500)
   }
   const rows = await door.stored()
   expect(rows).toHaveLength(urls.length)

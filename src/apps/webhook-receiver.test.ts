@@ -99,7 +99,7 @@ test('the automation webhook of Odoo is a hint on its secret path', async () => 
 test('a route without its reader, a page of documentation and another method are 404', async () => {
   await door.open({ readers: { paris: signedReader } })
   for (const url of ['/webhooks/mercadolibre', `/webhooks/odoo/${SECRET}`, '/docs', '/openapi.json', '/webhooks/']) {
-    expect((await door.app.inject({ method: 'POST', url })).statusCode, url).toBe(404)
+    expect(await door.app.inject({ method: 'POST', url })).toMatchObject({ statusCode: 404, body: '{"error":"not-found"}' })
   }
   expect((await door.app.inject({ method: 'GET', url: '/webhooks/paris' })).json()).toEqual({ error: 'not-found' })
 })
@@ -213,5 +213,5 @@ test('closing waits for what is being stored, and then nothing listens', async (
   expect((await replying).status).toBe(200)
   await closing
   expect((await door.stored()).map((row) => row.verdict)).toEqual(['accepted'])
-  await expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow()
+  await expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow('fetch failed')
 })

@@ -12,7 +12,7 @@ import { type HeardRequest, type Received, receiveWebhook, recordRefusal, type R
 import { type Inbox, InboxFull } from '../ports/inbox.ts'
 import type { WebhookReader } from '../ports/marketplace.ts'
 import type { Log } from '../supervise.ts'
-import { rateLimit, type SourceRate } from './rate-limit.ts'
+import { rateLimit, type SourceRate } from '../rate-limit.ts'
 
 /** Who reads what comes to which route; a route without its reader is not there. */
 export interface WebhookReaders {

@@ -147,7 +147,7 @@ test.each(['UPDATE audit SET actor = $$x$$', 'DELETE FROM audit', 'TRUNCATE audi
   async (sql) => {
     for (const role of ROLES) {
       const one = connect({ url: database.url, role, max: 1, applicationName: 'audit-test-role' })
-      await expect(one.query(sql), role).rejects.toMatchObject({ code: '42501' })
+      await expect(one.query(sql)).rejects.toMatchObject({ code: '42501' })
       await one.end()
     }
   },

@@ -21,7 +21,7 @@ const aBus = (url = database.url) => postgresEventBus({ pool, url, applicationNa
 
 test('a message wakes the subscribers of its topic and nobody else', async () => {
   const bus = aBus()
-  const [inbound, outbound, closed] = [vi.fn(), vi.fn(), vi.fn()]
+  const [inbound, outbound, closed] = [vi.fn<() => void>(), vi.fn<() => void>(), vi.fn<() => void>()]
   await bus.subscribe('inbound', inbound)
   await bus.subscribe('outbound', outbound)
   await (await bus.subscribe('inbound', closed)).close()
@@ -34,7 +34,7 @@ test('a message wakes the subscribers of its topic and nobody else', async () =>
 
 test('when the connection breaks it listens again, and everybody is woken once, because messages were lost', async () => {
   const bus = aBus()
-  const wake = vi.fn()
+  const wake = vi.fn<() => void>()
   await bus.subscribe('collect', wake)
   const ender = connect({ url: database.url, role: null, max: 1, applicationName: 'bus-test-ender' })
   await ender.query(
@@ -49,8 +49,9 @@ test('when the connection breaks it listens again, and everybody is woken once, 
 
 test('a database that is away does not keep a process from starting or ending', async () => {
   const bus = aBus('postgres://nobody@127.0.0.1:1/none')
-  await bus.subscribe('inbound', () => {})
-  await bus.close()
+  const subscription = await bus.subscribe('inbound', () => {})
+  expect(subscription.close).toBeTypeOf('function')
+  await expect(bus.close()).resolves.toBeUndefined()
 })
 
 test('a beat without progress moves the beat and not the progress', async () => {
@@ -71,6 +72,6 @@ test('a beat without progress moves the beat and not the progress', async () => 
 
 test.each(['rosh_ingest', 'rosh_operator'] as const)('an app that runs as %s can beat', async (role) => {
   const one = connect({ url: database.url, role, max: 1, applicationName: 'bus-test-beat' })
-  await heartbeat(one, 'app', `host:${role}`).beat({})
+  await expect(heartbeat(one, 'app', `host:${role}`).beat({})).resolves.toBeUndefined()
   await one.end()
 })

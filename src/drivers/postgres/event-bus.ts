@@ -23,25 +23,69 @@ export function postgresEventBus(options: EventBusOptions): EventBus & { close()
     ['outbound', new Set()],
     ['collect', new Set()],
   ])
-  const stopping = new AbortController()
-  let listener: pg.Client | undefined
-  let listening: Promise<void> | undefined
-
-  const wakeAll = (): void => {
-    for (const topic of wakes.values()) for (const wake of topic) wake()
+  const listening = new Listening(options, {
+    heard: (topic) => {
+      for (const wake of wakes.get(topic) ?? []) wake()
+    },
+    back: () => {
+      for (const topic of wakes.values()) for (const wake of topic) wake()
+    },
+  })
+  return {
+    publish: async (topic) => {
+      await options.pool.query('SELECT pg_notify($1, $2)', [`rosh_${topic}`, ''])
+    },
+    subscribe: async (topic, wake) => {
+      wakes.get(topic)?.add(wake)
+      await listening.start()
+      return {
+        close: async () => {
+          wakes.get(topic)?.delete(wake)
+        },
+      }
+    },
+    close: () => listening.stop(),
   }
-  const open = async (): Promise<void> => {
+}
+
+/** The one connection that listens; it is opened anew, ever more slowly, whenever it breaks. */
+class Listening {
+  readonly #options: EventBusOptions
+  readonly #tell: { heard(topic: BusTopic): void; back(): void }
+  readonly #stopping = new AbortController()
+  #client: pg.Client | undefined
+  #started: Promise<void> | undefined
+
+  constructor(options: EventBusOptions, tell: { heard(topic: BusTopic): void; back(): void }) {
+    this.#options = options
+    this.#tell = tell
+  }
+
+  /** A database that is away is no reason not to start: the sweeps work without wake-ups, and listening begins when it is back. */
+  start(): Promise<void> {
+    this.#started ??= this.#open().catch(() => void this.#reopen())
+    return this.#started
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#started
+    await this.#client?.end()
+  }
+
+  async #open(): Promise<void> {
+    const { url, applicationName, onLost } = this.#options
     const client = new pg.Client({
-      connectionString: options.url,
-      application_name: options.applicationName,
+      connectionString: url,
+      application_name: applicationName,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
     })
     client.on('notification', ({ channel }) => {
       const topic = CHANNELS[channel]
-      if (topic) for (const wake of wakes.get(topic) ?? []) wake()
+      if (topic) this.#tell.heard(topic)
     })
-    client.on('error', (error) => options.onLost?.(error))
+    client.on('error', (error) => onLost?.(error))
     try {
       await client.connect()
       await client.query('LISTEN rosh_inbound; LISTEN rosh_outbound; LISTEN rosh_collect')
@@ -49,42 +93,22 @@ export function postgresEventBus(options: EventBusOptions): EventBus & { close()
       await client.end().catch(() => {})
       throw error
     }
-    if (stopping.signal.aborted) return client.end()
-    listener = client
+    if (this.#stopping.signal.aborted) return client.end()
+    this.#client = client
     client.once('end', () => {
-      if (!stopping.signal.aborted) void reopen()
+      if (!this.#stopping.signal.aborted) void this.#reopen()
     })
   }
-  const reopen = async (): Promise<void> => {
-    for (let pauseMs = 50; !stopping.signal.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+
+  async #reopen(): Promise<void> {
+    for (let pauseMs = 50; !this.#stopping.signal.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
-        await open()
-        return wakeAll()
+        await this.#open()
+        return this.#tell.back()
       } catch (error) {
-        options.onLost?.(error instanceof Error ? error : new Error(String(error)))
-        await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => {})
+        this.#options.onLost?.(error instanceof Error ? error : new Error(String(error)))
+        await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
       }
     }
-  }
-  return {
-    publish: async (topic) => {
-      await options.pool.query('SELECT pg_notify($1, $2)', [`rosh_${topic}`, ''])
-    },
-    subscribe: async (topic, wake) => {
-      wakes.get(topic)?.add(wake)
-      // A database that is away is no reason not to start: the sweeps work without wake-ups, and listening begins when it is back.
-      listening ??= open().catch(() => void reopen())
-      await listening
-      return {
-        close: async () => {
-          wakes.get(topic)?.delete(wake)
-        },
-      }
-    },
-    close: async () => {
-      stopping.abort()
-      await listening
-      await listener?.end()
-    },
   }
 }

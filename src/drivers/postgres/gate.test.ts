@@ -145,6 +145,7 @@ test('groups that touch the same channels in opposite order do not deadlock', as
 test('inserts that refer to a channel do not wait for a claim that holds its gate', async () => {
   await transaction(pool, async (client) => {
     await openGate(client, 'paris:main', 1)
-    await owner.query(`INSERT INTO resource (channel, resource, fetch_no) VALUES ('paris:main', '/orders/1', 1)`)
+    const { rowCount } = await owner.query(`INSERT INTO resource (channel, resource, fetch_no) VALUES ('paris:main', '/orders/1', 1)`)
+    expect(rowCount).toBe(1)
   })
 })

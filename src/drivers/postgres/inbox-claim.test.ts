@@ -98,7 +98,7 @@ test('claims at once never give one event twice', async () => {
 test('of several due events of one resource the newest is claimed and the older ones end as coalesced', async () => {
   const ids = [await arrive('/orders/1'), await arrive('/orders/1'), await arrive('/orders/1')]
   const other = await arrive('/orders/2')
-  expect((await claim()).map((e) => e.eventId).sort()).toEqual([ids[2], other].sort())
+  expect(new Set((await claim()).map((e) => e.eventId))).toEqual(new Set([ids[2], other]))
   expect(await row(ids[0]!)).toMatchObject({ state: 'ignored', reason: 'coalesced' })
   expect(await row(ids[1]!)).toMatchObject({ state: 'ignored', reason: 'coalesced' })
 })

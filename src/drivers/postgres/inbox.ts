@@ -41,7 +41,7 @@ export function postgresInbox(pool: Pool, options: InboxOptions): PostgresInbox 
   // Leases that were given out as the probe of an open circuit.
   const probes = new Set<string>()
   return {
-    record: (request, verdict, events) => record(group.add, { request, verdict, events }),
+    record: (request, verdict, events) => record((arrival) => group.add(arrival), { request, verdict, events }),
     claim: async (channel, limit, leaseMs) => {
       const { events, probe } = await claimEvents(pool, channel, limit, leaseMs)
       if (probe) for (const { lease } of events) probes.add(lease)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
-import { connect, type Pool, transaction } from './pool.ts'
+import { connect, type Pool, type PoolClient, transaction } from './pool.ts'
 import { isTransient, sqlstateOf } from './sqlstate.ts'
 
 let database: TestDatabase
@@ -83,10 +83,14 @@ test('two transactions that lock in opposite order end with one victim that may 
   await b.query('BEGIN')
   await a.query('UPDATE scratch SET id = id WHERE id = 10')
   await b.query('UPDATE scratch SET id = id WHERE id = 11')
-  const settled = await Promise.allSettled([
-    a.query('UPDATE scratch SET id = id WHERE id = 11').finally(() => a.query('ROLLBACK')),
-    b.query('UPDATE scratch SET id = id WHERE id = 10').finally(() => b.query('ROLLBACK')),
-  ])
+  const lock = async (client: PoolClient, id: number): Promise<void> => {
+    try {
+      await client.query('UPDATE scratch SET id = id WHERE id = $1', [id])
+    } finally {
+      await client.query('ROLLBACK')
+    }
+  }
+  const settled = await Promise.allSettled([lock(a, 11), lock(b, 10)])
   a.release()
   b.release()
   const victims = settled.filter((s) => s.status === 'rejected')

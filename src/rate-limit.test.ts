@@ -21,12 +21,14 @@ test('a clock that jumps back takes nothing away', () => {
   expect(limit.take('a', 0)).toBe('passed')
 })
 
-test('a million sources take bounded room, and the busy one is not forgotten', () => {
+test('thirty thousand sources take bounded room, and the busy one is not forgotten', () => {
   const limit = rateLimit({ perSecond: 0.001, burst: 1 })
   limit.take('busy', 0)
+  const busy: string[] = []
   for (let i = 0; i < 30_000; i += 1) {
     limit.take(`source ${i}`, 0)
-    if (i % 1_000 === 0) expect(limit.take('busy', 0)).not.toBe('passed')
+    if (i % 1_000 === 0) busy.push(limit.take('busy', 0))
   }
+  expect(busy).not.toContain('passed')
   expect(limit.take('source 0', 0)).toBe('passed')
 })
