@@ -7,7 +7,7 @@ import type { MarketplaceWorld } from './marketplace-world.ts'
 
 /** What every Marketplace promises, whatever it is. `make` starts one with buyers in it; one for the whole suite. */
 export function marketplaceConformance(name: string, make: () => Promise<MarketplaceWorld>): void {
-  describe(name, () => {
+  describe(`${name}: a Marketplace`, () => {
     let world: MarketplaceWorld | undefined
     beforeAll(async () => {
       world = await make()

@@ -30,7 +30,7 @@ const buy = (over: Record<string, unknown> = {}, skus: (string | null)[] = ['CUP
     ...over,
   }) as Promise<Bought>
 const fetched = (resource: string): Promise<Fetched> => world.marketplace.fetchOrder(resource, aLog().log, patient())
-const send = (wanted: Wanted, operation: 'create' | 'update' | 'cancel' | 'stock', shown: Shown) =>
+const send = (wanted: Wanted, operation: 'create' | 'update' | 'cancel', shown: Shown) =>
   world.marketplace.send(wanted, operation, shown, crypto.randomUUID(), patient())
 const tokenRequests = async () =>
   ((await world.admin('GET', '/state')) as { tokenRequests: { refresh_token: number; total: number } }).tokenRequests
@@ -204,57 +204,6 @@ describe('an order that the hub sends', () => {
       cause: 'erp-order-invalid',
     })
     expect(world.marketplace.next(aWanted(world, { order: { currency: null } }), ABSENT)).toMatchObject({ kind: 'refused' })
-  })
-})
-
-describe('stock', () => {
-  const wantedStock = (sku: string, quantity: number, version = 1): Wanted => ({
-    ...aWanted(world),
-    version,
-    desired: { kind: 'stock', sku, quantity },
-  })
-  const lookUp = (wanted: Wanted) => world.marketplace.lookUp(wanted, aLog().log, patient())
-  const stockOf = async (sku: string) => {
-    const rows = (await world.ledger()).flatMap((one) => (one.kind === 'stock' && one.sku === sku ? [one.stock] : []))
-    return (rows.at(-1) as { locations: { quantity: number }[] } | undefined)?.locations.map((one) => one.quantity)
-  }
-  const asUserProductSeller = (is: boolean) => world.admin('POST', '/accounts', { user_id: SELLER, user_product_seller: is })
-
-  test('of a classic listing is written on the listing, once a version', async () => {
-    await asUserProductSeller(false)
-    await world.admin('POST', '/items', { user_id: SELLER, sku: 'CLASSIC', available_quantity: 3 })
-    const wanted = wantedStock('CLASSIC', 8)
-    const shown = await lookUp(wanted)
-    expect(world.marketplace.next(wanted, shown)).toEqual({ kind: 'send', operation: 'stock' })
-    const sent = await send(wanted, 'stock', shown)
-    expect(await stockOf('CLASSIC')).toEqual([8])
-    expect(world.marketplace.next(wanted, sent.shown ?? ABSENT)).toEqual({ kind: 'done', reason: 'sent' })
-    expect(world.marketplace.next({ ...wanted, version: 2 }, await lookUp(wanted))).toEqual({ kind: 'send', operation: 'stock' })
-  })
-
-  test('of a user product is written with the version that was read, and a stale one is a conflict', async () => {
-    await asUserProductSeller(true)
-    await world.admin('POST', '/items', { user_id: SELLER, sku: 'VERSIONED', available_quantity: 3 })
-    const wanted = wantedStock('VERSIONED', 8)
-    const stale = await lookUp(wanted)
-    await send(wanted, 'stock', stale)
-    expect(await stockOf('VERSIONED')).toEqual([8])
-    expect((await failureOf(send(wanted, 'stock', stale))).code).toBe('conflict')
-    await send(wantedStock('VERSIONED', 0), 'stock', await lookUp(wanted))
-    expect(await stockOf('VERSIONED')).toEqual([0])
-  })
-
-  test('in several warehouses needs one to be named', async () => {
-    await asUserProductSeller(true)
-    const locations = ['1', '2'].map((id) => ({ network_node_id: id, store_id: id, quantity: 5 }))
-    await world.admin('POST', '/items', { user_id: SELLER, sku: 'SPREAD', locations })
-    const wanted = wantedStock('SPREAD', 4)
-    expect(world.marketplace.next(wanted, await lookUp(wanted))).toMatchObject({ kind: 'refused', cause: 'unsupported-by-target' })
-  })
-
-  test('of a SKU that is not listed is told as such', async () => {
-    const wanted = wantedStock('NOBODY-SELLS-THIS', 4)
-    expect(world.marketplace.next(wanted, await lookUp(wanted))).toMatchObject({ kind: 'refused', cause: 'sku-unknown' })
   })
 })
 

@@ -67,7 +67,7 @@ export function mercadolibreMarketplace(parts: MercadolibreParts): Marketplace {
     next: (wanted, shown) =>
       isOf(wanted, 'order') ? nextForOrder(capabilities, wanted, shown) : nextForStock(stock, asStock(wanted), shown),
     // A promise even when it refuses before any call.
-    send: async (wanted, operation, shown, requestId, signal) =>
+    send: async (...[wanted, operation, shown, requestId, signal]) =>
       isOf(wanted, 'order')
         ? await sendOrder(orders, { wanted, operation, shown, requestId }, signal)
         : await sendStock(stock, { wanted: asStock(wanted), shown, requestId }, signal),

@@ -33,9 +33,14 @@ async function byId(target: OrderTarget, id: string, reads: Reads): Promise<Show
   try {
     return shownOf(target, [await getOrder(reads, id)])
   } catch (error) {
-    if (error instanceof IntegrationError && error.code === 'not-found') return { kind: 'absent' }
+    if (error instanceof IntegrationError && saysAbsent(error)) return { kind: 'absent' }
     throw error
   }
+}
+
+// A 404 of a gateway says nothing of the order: absence is MercadoLibre's own word for it.
+function saysAbsent({ code, detail }: IntegrationError): boolean {
+  return code === 'not-found' && /\border_not_found\b/.test(detail.theirText ?? '')
 }
 
 async function byReference(target: OrderTarget, reference: string, reads: Reads, filter: Record<string, string>): Promise<Shown> {

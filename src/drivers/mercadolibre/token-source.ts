@@ -36,23 +36,22 @@ export function mercadolibreTokens(parts: TokenParts): TokenSource {
   let held: Held | null = null
   let flight: Promise<TokenPair> | null = null
 
-  function hold(pair: TokenPair): TokenPair {
+  function hold(pair: TokenPair): Held {
     const skewMs = parts.skewMs * (1 + 0.2 * parts.random.next())
     held = { pair, refreshAtMs: Date.parse(pair.expiresAt) - skewMs }
-    return pair
+    return held
   }
 
   async function present(): Promise<Held> {
     if (held) return held
     const pair = await parts.store.read(parts.channel)
     if (!pair) throw new IntegrationError('unauthorized', { summary: `${parts.channel} is not connected: run rosh auth mercadolibre` })
-    hold(pair)
-    return held ?? { pair, refreshAtMs: 0 }
+    return hold(pair)
   }
 
   function refreshed(seen: TokenPair, isUsable: boolean): Promise<TokenPair> {
     flight ??= refresh(parts, { seen, isUsable, nowMs })
-      .then(hold)
+      .then((pair) => hold(pair).pair)
       .finally(() => {
         flight = null
       })

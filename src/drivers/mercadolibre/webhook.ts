@@ -13,7 +13,9 @@ export interface WebhookSecret {
 }
 
 export interface WebhookParts {
+  /** Read at every request: a getter may answer the accounts of this moment. */
   accounts: readonly ConnectedAccount[]
+  /** Read at every request, as above. */
   secrets: readonly WebhookSecret[]
   /** Told which key a request was accepted by, so that the last use of an old one shows. */
   onKeyUsed?: (keyId: string) => void
