@@ -27,6 +27,7 @@ import { systemRandom } from './drivers/system-random.ts'
 import type { Erp } from './ports/erp.ts'
 import type { Marketplace, WebhookReader } from './ports/marketplace.ts'
 import type { Target } from './ports/target.ts'
+import { odooOptions, planSettings } from './driver-settings.ts'
 import type { Log } from './supervise.ts'
 
 /** What drivers are built with; a test may wrap the pool and the HTTP client that they are given. */
@@ -45,7 +46,7 @@ export async function assemble(config: Config, databaseUrl: string, log: Log, se
   const sealed = sealer({ kekId: 'home-1', key: Buffer.from(config.secrets.keyEncryptionKey, 'base64url') })
   const vault = personalVault(worker, sealed)
   const maxTries = config.variables.OUTBOX_MAX_ATTEMPTS
-  const plan = { channels, rules: config.file.routing.map(asRule) }
+  const plan = planSettings(config, channels)
   const credentials = credentialStore(worker, sealed)
   const erp = await odooErp(odooOptions(config, channels))
   const marketplaces = channels.flatMap((c) => marketplaceOf(config, c, { credentials, seams }))
@@ -108,30 +109,10 @@ function unknownChannel(channel: string): never {
   throw new Error(`no channel ${channel} is configured`)
 }
 
-function asRule(rule: Config['file']['routing'][number]) {
-  const when = Object.fromEntries(Object.entries(rule.when).filter(([, value]) => value !== undefined))
-  return { name: rule.name, when, to: rule.to }
-}
-
 function ratesOf(config: Config): Map<string, { perSecond: number; burst: number }> {
   return new Map(
     Object.entries(config.file.channels).map(([id, s]) => [id, { perSecond: s.requestsPerSecond, burst: s.requestsPerSecond * 2 }]),
   )
-}
-
-function odooOptions(config: Config, channels: readonly Channel[]): Parameters<typeof odooErp>[0] {
-  const timing = channels.find((c) => c.id === 'odoo')?.timing
-  return {
-    url: config.odoo.url,
-    db: config.odoo.db,
-    user: config.odoo.user,
-    password: config.odoo.password.reveal(),
-    taxMode: config.file.taxMode,
-    channelPartners: config.file.partners,
-    routingFields: [...new Set(config.file.routing.flatMap((r) => (r.when.field ? [r.when.field.name] : [])))],
-    connections: concurrencyOf(config, 'odoo') + 2,
-    ...(timing ? { writeTimeoutMs: timing.timeoutMs, readTimeoutMs: Math.min(timing.timeoutMs, 20_000) } : {}),
-  }
 }
 
 type Credentials = ReturnType<typeof credentialStore>

@@ -1,12 +1,25 @@
 import { Command, CommanderError } from 'commander'
+import { registerAuth } from './cli/auth.ts'
 import { type CliContext, CliError, EXIT, type Register } from './cli/context.ts'
+import { registerDlq } from './cli/dlq.ts'
+import { registerMcp } from './cli/mcp.ts'
 import { registerMigrate } from './cli/migrate.ts'
 import { registerServices } from './cli/services.ts'
 import { registerStatus } from './cli/status.ts'
+import { registerTrace } from './cli/trace.ts'
 import { registerUp } from './cli/up.ts'
 import { ConfigError } from './config.ts'
 
-const COMMANDS: Register[] = [registerUp, registerServices, registerMigrate, registerStatus]
+const COMMANDS: Register[] = [
+  registerUp,
+  registerStatus,
+  registerTrace,
+  registerDlq,
+  registerMcp,
+  registerAuth,
+  registerMigrate,
+  registerServices,
+]
 
 /** `rosh <command>`: the only place that reads the environment and decides the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {

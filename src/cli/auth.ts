@@ -111,7 +111,12 @@ export async function connectSimulatedAccounts(hub: Hub, progress: (line: string
         method: 'POST',
         path: `/admin/accounts/${userId}/grant`,
         headers,
-        body: JSON.stringify({ as: 'code', redirect_uri: appOf(hub).redirectUri, code_challenge: pkce.challenge, code_challenge_method: 'S256' }),
+        body: JSON.stringify({
+          as: 'code',
+          redirect_uri: appOf(hub).redirectUri,
+          code_challenge: pkce.challenge,
+          code_challenge_method: 'S256',
+        }),
       })
       const code = /"code"\s*:\s*"([^"]+)"/.exec(reply.text)?.[1]
       if (code === undefined) throw new CliError('no-grant', `meli-sim granted no access to ${userId}: it answered ${reply.status}`)

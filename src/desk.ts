@@ -1,0 +1,56 @@
+import { channelsOf } from './channel-settings.ts'
+import type { Config } from './config.ts'
+import { odooErp } from './drivers/odoo/erp.ts'
+import { hmacPlanSeal } from './drivers/plan-seal.ts'
+import { apiTokens } from './drivers/postgres/api-tokens.ts'
+import { postgresAudit } from './drivers/postgres/audit.ts'
+import { postgresDeadLetters } from './drivers/postgres/dead-letters.ts'
+import { postgresFailedOrders } from './drivers/postgres/failed-orders.ts'
+import { postgresOrderTrace } from './drivers/postgres/order-trace.ts'
+import { personalVault } from './drivers/postgres/personal.ts'
+import { connect } from './drivers/postgres/pool.ts'
+import { replan } from './drivers/postgres/replan.ts'
+import { sealer } from './drivers/postgres/sealed-column.ts'
+import { postgresSyncMetrics } from './drivers/postgres/sync-metrics.ts'
+import { systemClock } from './drivers/system-clock.ts'
+import type { Personal } from './ports/target.ts'
+import { odooOptions, planSettings } from './driver-settings.ts'
+
+export type Desk = Awaited<ReturnType<typeof openDesk>>
+
+/** What people and agents ask and repair with: the same functions for the MCP server, the command line and the console. */
+export async function openDesk(config: Config, databaseUrl: string) {
+  const poolOf = (role: 'rosh_reader' | 'rosh_operator' | 'rosh_worker') =>
+    connect({ url: databaseUrl, role, max: 4, applicationName: `rosh desk ${role}` })
+  const reader = poolOf('rosh_reader')
+  const operator = poolOf('rosh_operator')
+  const worker = poolOf('rosh_worker') // planning writes deliveries and opens sealed columns, which operators may not
+  const channels = channelsOf(config)
+  const vault = personalVault(worker, sealer({ kekId: 'home-1', key: Buffer.from(config.secrets.keyEncryptionKey, 'base64url') }))
+  const settings = { plan: planSettings(config, channels), vault, maxTries: config.variables.OUTBOX_MAX_ATTEMPTS }
+  const erp = await odooErp(odooOptions(config, channels))
+  const audit = postgresAudit(operator)
+  return {
+    trace: postgresOrderTrace(reader),
+    erp,
+    deadLetters: postgresDeadLetters(operator),
+    failed: postgresFailedOrders(reader),
+    metrics: postgresSyncMetrics(reader),
+    orders: { replan: (orderId: string) => replan(worker, orderId, settings) },
+    personal: async (orderId: string): Promise<Personal | null> => {
+      const { rows } = await worker.query<{ key_id: string; personal: Buffer }>(
+        `SELECT key_id, personal FROM silver_order WHERE id = $1 AND key_id IS NOT NULL AND personal IS NOT NULL`,
+        [orderId],
+      )
+      return rows[0] ? vault.open(rows[0].key_id, orderId, rows[0].personal) : null
+    },
+    seal: hmacPlanSeal(Buffer.from(config.secrets.planTokenKey, 'base64url')),
+    audit,
+    tokens: apiTokens(operator),
+    clock: systemClock,
+    async close() {
+      await audit.drain()
+      await Promise.all([erp.close(), reader.end(), operator.end(), worker.end()])
+    },
+  }
+}
