@@ -60,7 +60,8 @@ export function createsOrders(there: () => ErpWorld): void {
       )
       const ids = new Set(ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value.externalId] : [])))
       expect(ids.size).toBe(1)
-      for (const end of ends) if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'conflict' })
+      const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []))
+      for (const failure of failures) expect(failure).toMatchObject({ code: 'conflict' })
       expect(await there().person.countByReference(orderKey)).toBe(1)
       const after = await Promise.all(claims.map(({ adapter, wanted }) => look(adapter, wanted)))
       for (const shown of after) expect(shown).toMatchObject({ kind: 'found', externalId: [...ids][0], content: { totalMinor: 75_970 } })
@@ -136,8 +137,11 @@ export function createsOrders(there: () => ErpWorld): void {
       const stale = await look(erp, wanted)
       await there().person.confirm(wanted.externalId ?? '')
       const released = nextVersion(wanted, { confirm: true })
-      const late = await erp.send(released, 'confirm', stale, newKey(), never).catch((error: unknown) => error)
-      if (late instanceof IntegrationError) expect(late.code).toBe('conflict')
+      const late = erp.send(released, 'confirm', stale, newKey(), never).then(
+        () => 'confirmed again',
+        (error: unknown) => (error instanceof IntegrationError ? error.code : error),
+      )
+      expect(['confirmed again', 'conflict']).toContain(await late)
       expect((await drive(erp, released)).end.kind).toBe('done')
       expect((await see(wanted.externalId)).pickings).toHaveLength(1)
     })

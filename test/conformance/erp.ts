@@ -7,7 +7,7 @@ import type { ErpWorld } from './erp-world.ts'
 
 /** What every Erp promises, whatever it is. `make` starts an ERP with people in it; one for the whole suite. */
 export function erpConformance(name: string, make: () => Promise<ErpWorld>): void {
-  describe(name, () => {
+  describe(`${name}: an Erp`, () => {
     let world: ErpWorld | undefined
     beforeAll(async () => {
       world = await make()

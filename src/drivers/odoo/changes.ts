@@ -70,7 +70,10 @@ async function versionsOf(read: Read, connection: Connection, domain: unknown[])
   const args = { domain, fields: Object.keys(Versioned.shape), order: 'id asc', limit: VERSIONS_A_CALL, context: EVERYTHING }
   const orders = await read(z.array(Versioned), { model: 'sale.order', method: 'search_read', args })
   const ids = orders.map((order) => order.id)
-  const moves = ids.length > 0 && connection.schema.has('stock.picking', 'sale_id') ? await readMoves(read, ids) : new Map()
+  const moves =
+    ids.length > 0 && connection.schema.has('stock.picking', 'sale_id')
+      ? await readMoves(read, ids)
+      : new Map<number, { write_date: string }[]>()
   const versions: ErpVersion[] = []
   for (const order of orders) {
     if (await wasHubBorn(read, connection, order)) continue

@@ -37,7 +37,7 @@ describe('what load answers', () => {
   })
 
   test('an empty list is no success either', () => {
-    expect(() => loadedId(answer({ ids: [] }), 'x')).toThrow()
+    expect(() => loadedId(answer({ ids: [] }), 'x')).toThrow('Odoo refused the content')
   })
 })
 

@@ -1,7 +1,7 @@
 import type { Erp } from '../../ports/erp.ts'
 import type { Shown, Wanted } from '../../ports/target.ts'
 import { changedOrders, changedStock, findOrders, orderVersionsSince } from './changes.ts'
-import { type OdooClient, odooClient, type OdooClientOptions } from './client.ts'
+import { odooClient, type OdooClientOptions } from './client.ts'
 import type { Connection } from './connection.ts'
 import { type Ingredients, resolveIngredients, type TaxMode } from './create-order.ts'
 import { erpHealth } from './health.ts'
@@ -49,7 +49,7 @@ export async function odooErp(options: OdooErpOptions): Promise<Erp & { close():
       return await lookUp({ read, connection: await client.connection(signal), options, memory }, wanted)
     },
     next: nextStep,
-    send: async (wanted, operation, shown, requestId, signal) => {
+    send: async (...[wanted, operation, shown, requestId, signal]) => {
       const { desired } = wanted
       if (desired.kind === 'stock') throw new Error('stock is never sent to Odoo: it comes from there')
       const connection = await client.connection(signal)

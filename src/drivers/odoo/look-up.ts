@@ -8,7 +8,6 @@ import type { Connection } from './connection.ts'
 import { orderSlug, resolveExternalId } from './external-id.ts'
 import {
   checkedLines,
-  EVERYTHING,
   firstProblem,
   productIdsOf,
   type Read,

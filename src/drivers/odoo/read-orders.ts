@@ -15,7 +15,7 @@ import {
   readOrderRows,
   readPickings,
   readSkus,
-  Row,
+  type Row,
 } from './order-reading.ts'
 import { isoFrom, OrderRecord, type PickingRecord, recordId, Text } from './record.ts'
 import { isHubBorn, mapSaleOrder, mayBeHubBorn, quarantinedOf, tooManyLines } from './sale-order.ts'
@@ -131,7 +131,7 @@ function unreadable(row: z.infer<typeof Row>, error: z.ZodError): ErpQuarantined
   const { field, problem } = firstProblem(error)
   const written = typeof row.write_date === 'string' ? row.write_date : ''
   const version = Number.isNaN(Date.parse(written)) ? '' : isoFrom(written)
-  return { erpId: String(row.id), erpName: String(row.name ?? ''), field, problem, version }
+  return { erpId: String(row.id), erpName: typeof row.name === 'string' ? row.name : '', field, problem, version }
 }
 
 function groupBySale(pickings: readonly PickingRecord[]): Map<number, PickingRecord[]> {

@@ -19,7 +19,7 @@ const record = (over: Record<string, unknown> = {}) =>
     write_uid: [9, 'Ana'],
     team_id: [3, 'Web'],
     tag_ids: [5, 6],
-    pricelist_id: [1, 'Pública'],
+    pricelist_id: [1, 'Pública (CLP)'],
     company_id: [1, 'Tienda'],
     ...over,
   })

@@ -133,11 +133,17 @@ function mapLine(line: LineRecord, skus: ReadonlyMap<number, string>, currency: 
   return { lineId: `l${line.id}`, sku, quantity, unitPriceMinor: grossUnitPrice(totalMinor, line.product_uom_qty) }
 }
 
+// Odoo shows a pricelist as `Public (CLP)`; a routing rule names it as people typed it.
+function plainName(shown: string | undefined, currency: string | undefined): string | null {
+  const suffix = ` (${currency})`
+  return (shown?.endsWith(suffix) ? shown.slice(0, -suffix.length) : shown) ?? null
+}
+
 function attributesOf({ order, tags, routing }: SaleOrder): ErpAttributes {
   return {
     team: order.team_id?.name ?? null,
     tags: (order.tag_ids ?? []).map((id) => tags.get(id)).filter((name) => name !== undefined),
-    pricelist: order.pricelist_id?.name ?? null,
+    pricelist: plainName(order.pricelist_id?.name, order.currency_id?.name),
     company: order.company_id?.name ?? null,
     fields: routing,
   }
