@@ -77,6 +77,16 @@ describe('a sale', () => {
     expect(ids).toContain(String(sibling.id))
   })
 
+  test('that gains a pack later moves to its key, and is still known by the order', async () => {
+    const { order_ids } = await buy({}, ['CUP'])
+    const before = await fetched(`/orders/${order_ids[0]}`)
+    await world.admin('POST', `/orders/${order_ids[0]}/pack`, { no_notify: true })
+    const after = await fetched(`/orders/${order_ids[0]}`)
+    expect([before.orderKey, after.orderKey === before.orderKey]).toEqual([String(order_ids[0]), false])
+    expect(after.fragments[0]?.identifiers).toContainEqual({ kind: 'marketplace-order', value: before.orderKey })
+    expect(after.fragments.map((one) => one.orderKey)).toEqual(after.fragments.map(() => after.orderKey))
+  })
+
   test('whose shipment does not exist yet, or that has none, is fetched all the same', async () => {
     for (const shipping of ['later', 'none']) {
       const { order_ids } = await buy({ shipping }, ['CUP'])

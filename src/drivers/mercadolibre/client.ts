@@ -93,7 +93,8 @@ export function mercadolibreClient(parts: ClientParts): MeliClient {
       path,
       headers: { ...request.headers, authorization: `Bearer ${token.accessToken}` },
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      ...(requestId === undefined ? {} : { requestId }),
+      // Empty for reads that leave no attempt.
+      ...(requestId ? { requestId } : {}),
       timeoutMs: Math.max(1, Math.ceil(parts.timeoutMs - waitedMs)),
       signal: at.signal,
     })

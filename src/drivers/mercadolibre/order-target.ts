@@ -44,9 +44,9 @@ function saysAbsent({ code, detail }: IntegrationError): boolean {
 }
 
 async function byReference(target: OrderTarget, reference: string, reads: Reads, filter: Record<string, string>): Promise<Shown> {
-  const { results, total } = await searchOrders(reads, { seller: digits(target.userId), external_reference: reference, ...filter })
+  const { results, paging } = await searchOrders(reads, { seller: digits(target.userId), external_reference: reference, ...filter })
   const ours = results.filter((order) => order.external_reference === reference)
-  if (ours.length === 0 && total > 0) {
+  if (ours.length === 0 && paging.total > 0) {
     throw new IntegrationError('malformed-response', {
       summary: 'the search did not filter by external_reference, so it proves no absence',
     })

@@ -27,7 +27,7 @@ export async function changedOrders(
   signal: AbortSignal,
 ): Promise<SweepPage> {
   const { list, offset } = pageOf(window.page)
-  const { results, total } = await sweepOrders(
+  const { results, paging } = await sweepOrders(
     from.client,
     {
       seller: digits(from.userId),
@@ -45,7 +45,7 @@ export async function changedOrders(
     version: instantOf(row.last_updated, 'results.last_updated'),
   }))
   resources.sort((a, b) => Date.parse(a.version) - Date.parse(b.version))
-  const hasMore = results.length > 0 && offset + results.length < total
+  const hasMore = results.length > 0 && offset + results.length < paging.total
   return { resources, next: hasMore ? `${list}:${offset + Math.min(results.length, PAGE_STEP)}` : firstPageAfter(list) }
 }
 
