@@ -1,0 +1,71 @@
+import { channelsOf } from '../channel-settings.ts'
+import { assemble, type Hub } from '../assembly.ts'
+import { attachDatabase, CliError, configOf, EXIT, type Register } from './context.ts'
+import { homeFolder, readInstance } from '../home.ts'
+import { logTo } from './log.ts'
+
+interface Finding {
+  part: string
+  ok: boolean
+  says: string
+}
+
+/** `rosh doctor`: what is reachable, what is missing, and how to fix it. */
+export const registerDoctor: Register = (program, context) => {
+  program
+    .command('doctor')
+    .description('say what is reachable, what is missing and how to fix it')
+    .option('--json', 'print one JSON object')
+    .action(async (options: { json?: boolean }) => {
+      const config = configOf(context, { demo: readInstance(homeFolder(context.env))?.demo ?? false })
+      const { url, embedded } = await attachDatabase(config)
+      const hub = await assemble(config, url, logTo('silent')).catch((error: unknown) => {
+        throw new CliError(
+          'database',
+          `the database does not take the hub's roles: ${error instanceof Error ? error.message : 'unknown'}; run \`rosh migrate\``,
+        )
+      })
+      try {
+        const findings = [
+          { part: 'database', ok: true, says: embedded ? 'embedded PostgreSQL' : 'reachable, roles granted' },
+          ...(await Promise.all([odoo(hub), ...channels(hub)])),
+        ]
+        if (options.json) context.print(JSON.stringify({ ok: findings.every((f) => f.ok), findings }))
+        else for (const { part, ok, says } of findings) context.print(`${ok ? 'ok ' : 'FIX'}  ${part.padEnd(24)} ${says}`)
+        if (findings.some((f) => !f.ok)) process.exitCode = EXIT.failed
+      } finally {
+        await hub.close()
+      }
+    })
+}
+
+async function odoo(hub: Hub): Promise<Finding> {
+  try {
+    const health = await hub.erp.health(AbortSignal.timeout(15_000))
+    const expiry = health.keyExpiresAt ? `; its key ends ${health.keyExpiresAt}` : ''
+    const says = `Odoo ${health.version} by ${health.transport}, database ${health.database}, user ${health.user}${expiry}`
+    return { part: 'odoo', ok: health.problems.length === 0, says: [says, ...health.problems].join('; ') }
+  } catch (error) {
+    return {
+      part: 'odoo',
+      ok: false,
+      says: `${error instanceof Error ? error.message : 'unknown'}; check ODOO_URL, ODOO_DB, ODOO_USER and ODOO_PASSWORD`,
+    }
+  }
+}
+
+function channels(hub: Hub): Promise<Finding>[] {
+  return channelsOf(hub.config)
+    .filter((c) => c.marketplace !== 'odoo')
+    .map(async ({ id, enabled }) => {
+      if (!enabled) return { part: id, ok: true, says: 'disabled in hub.yaml' }
+      const marketplace = hub.marketplaces.find((m) => m.channel === id)
+      try {
+        await marketplace?.listChanged(new Date().toISOString(), null, AbortSignal.timeout(15_000))
+        return { part: id, ok: true, says: 'answers with our credentials' }
+      } catch (error) {
+        const fix = id.startsWith('mercadolibre') ? 'run `rosh auth mercadolibre`' : 'check PARIS_BASE_URL and PARIS_API_KEY'
+        return { part: id, ok: false, says: `${error instanceof Error ? error.message : 'unknown'}; ${fix}` }
+      }
+    })
+}

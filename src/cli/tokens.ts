@@ -1,0 +1,89 @@
+import { ROLE_SCOPES } from '../apps/mcp-server/principal.ts'
+import { type Scope, SCOPES } from '../ports/audit.ts'
+import { audited } from '../flows/audited.ts'
+import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { operatorAtTerminal, withDesk } from './with-desk.ts'
+
+const DAY_MS = 86_400_000
+
+/** `rosh tokens`: API tokens of agents and people; only their hashes are stored, so a new one is shown once. */
+export const registerTokens: Register = (program, context) => {
+  const tokens = program.command('tokens').description('API tokens: who may ask and repair')
+  tokens
+    .command('issue')
+    .argument('<name>', 'who it is for; shown in the audit log')
+    .argument('<scopes>', `a role (${Object.keys(ROLE_SCOPES).join(', ')}) or scopes: ${SCOPES.join(',')}`)
+    .option('--days <count>', 'days until it ends', '90')
+    .option('--json', 'print one JSON object')
+    .description('issue a token; it is printed once and never again')
+    .action(async (name: string, scopes: string, options: { days: string; json?: boolean }) =>
+      issue(context, { name, scopes: scopesOf(scopes), days: daysOf(options.days), json: options.json ?? false }),
+    )
+  tokens
+    .command('revoke')
+    .argument('<id>', 'its number, as `rosh tokens issue` printed it')
+    .description('end a token at once')
+    .action(async (id: string) => {
+      if (!/^\d{1,18}$/.test(id)) throw new CliError('bad-input', `"${id}" is no token number`, EXIT.badInput)
+      const revoked = await withDesk(context, async (desk) => {
+        const intent = { principal: operatorAtTerminal(), tool: 'rosh tokens revoke', scopeUsed: null, params: { id } }
+        const act = await audited(desk, {
+          intent,
+          run: () => desk.tokens.revoke(id),
+          outcomeOf: (revoked) => ({ result: 'ok' as const, effect: { revoked } }),
+        })
+        return 'value' in act ? act.value : unaudited()
+      })
+      context.print(revoked ? `token ${id} is refused from now on` : `there is no live token ${id}; nothing changed`)
+      if (!revoked) process.exitCode = EXIT.failed
+    })
+}
+
+function scopesOf(text: string): Scope[] {
+  return text.split(',').flatMap((word) => {
+    const role = ROLE_SCOPES[word.trim()]
+    if (role) return [...role]
+    const scope = SCOPES.find((s) => s === word.trim())
+    if (!scope)
+      throw new CliError(
+        'bad-input',
+        `scopes: "${word}" is no scope and no role; use ${[...SCOPES, ...Object.keys(ROLE_SCOPES)].join(', ')}`,
+        EXIT.badInput,
+      )
+    return [scope]
+  })
+}
+
+function daysOf(text: string): number {
+  const days = Number(text)
+  if (!Number.isInteger(days) || days < 1 || days > 3_650)
+    throw new CliError('bad-input', `--days: "${text}" is no whole number from 1 to 3650`, EXIT.badInput)
+  return days
+}
+
+async function issue(context: CliContext, ask: { name: string; scopes: Scope[]; days: number; json: boolean }): Promise<void> {
+  const issued = await withDesk(context, async (desk) => {
+    const intent = {
+      principal: operatorAtTerminal(),
+      tool: 'rosh tokens issue',
+      scopeUsed: null,
+      params: { principal: ask.name, scopes: ask.scopes, days: ask.days },
+    }
+    const act = await audited(desk, {
+      intent,
+      run: () =>
+        desk.tokens.issue({ principal: ask.name, scopes: ask.scopes, expiresAt: new Date(Date.now() + ask.days * DAY_MS).toISOString() }),
+      outcomeOf: () => ({ result: 'ok' as const }),
+    })
+    return 'value' in act ? act.value : unaudited()
+  })
+  context.print(
+    ask.json
+      ? JSON.stringify(issued)
+      : `${issued.token}\n\nToken ${issued.id}, shown once. Give it to the agent as MCP_TOKEN; it ends in ${ask.days} days.`,
+  )
+}
+
+function unaudited(): never {
+  throw new CliError('unaudited', 'the audit log cannot be written, so nothing was changed')
+}
