@@ -20,7 +20,7 @@ export function noteOf(
 }
 
 /** Short digest of a tracking number, `-` when there is none. */
-export function trackingDigest(tracking: string | null): string {
+function trackingDigest(tracking: string | null): string {
   return tracking ? createHash('sha256').update(tracking).digest('hex').slice(0, 8) : '-'
 }
 

@@ -2,7 +2,7 @@ import { IntegrationError, type IntegrationErrorCode } from '../../core/integrat
 import { codeOfStatus, type HttpReply, retryAfterMs } from '../http.ts'
 
 /** What Odoo raised, by class. Messages are localised and are shown, never read; the traceback is dropped unread. */
-export class OdooFault extends Error {
+class OdooFault extends Error {
   override readonly name = 'OdooFault'
   readonly className: string
   constructor(className: string, message: string) {

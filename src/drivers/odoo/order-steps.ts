@@ -31,7 +31,7 @@ export const OrderExtra = z.object({
   declined: z.enum(['confirm', 'cancel']).nullable(),
 })
 export type OrderExtra = z.infer<typeof OrderExtra>
-export const Outgoing = z.array(z.object({ id: z.number(), tracking: z.string() }))
+const Outgoing = z.array(z.object({ id: z.number(), tracking: z.string() }))
 
 /** The next request that this version needs. Pure: the same answer for the same look-up. */
 export function nextStep(wanted: Wanted, shown: Shown): Step {

@@ -21,7 +21,7 @@ import { isoFrom, OrderRecord, type PickingRecord, recordId, Text } from './reco
 import { isHubBorn, mapSaleOrder, mayBeHubBorn, quarantinedOf, tooManyLines } from './sale-order.ts'
 
 /** Largest number of ids that one call takes. */
-export const MOST_ORDERS = 200
+const MOST_ORDERS = 200
 
 /** Reads and maps orders; `routingFields` are what the operator's routing rules look at. */
 export async function readErpOrders(
