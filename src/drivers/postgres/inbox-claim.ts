@@ -50,13 +50,15 @@ async function claimRows(client: PoolClient, sql: string, values: unknown[]): Pr
   return rows.map(({ unfinished, ...row }) => ({ ...row, suspect: unfinished > SUSPECT_AFTER }))
 }
 
+// Probes and laterals instead of joins: right after a burst the statistics still say that the table is empty, and a join would then read every
+// pending row once for each claimed one.
 const CLAIM_SUSPECT = `
   WITH clock AS MATERIALIZED (SELECT hub_now() AS now), suspect AS MATERIALIZED (
     SELECT e.id FROM inbound_event e
     WHERE e.channel = $1 AND e.state = 'pending' AND e.unfinished >= ${SUSPECT_AFTER} AND e.unfinished_alone < ${POISON_AFTER}
       AND e.due_at <= (SELECT now FROM clock) AND (e.lease_until IS NULL OR e.lease_until <= (SELECT now FROM clock))
-      AND NOT EXISTS (SELECT FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending'
-                        AND o.lease_until > (SELECT now FROM clock))
+      AND (SELECT true FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending'
+             AND o.lease_until > (SELECT now FROM clock) LIMIT 1) IS NULL
     ORDER BY e.due_at, e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED
   )
   UPDATE inbound_event e SET lease = nextval('lease_number'), lease_until = (SELECT now FROM clock) + $2 * interval '1 ms',
@@ -71,8 +73,8 @@ const CLAIM = `
     SELECT e.resource FROM inbound_event e
     WHERE e.channel = $1 AND e.state = 'pending' AND e.unfinished < ${SUSPECT_AFTER}
       AND e.due_at <= (SELECT now FROM clock) AND (e.lease_until IS NULL OR e.lease_until <= (SELECT now FROM clock))
-      AND NOT EXISTS (SELECT FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending'
-                        AND o.lease_until > (SELECT now FROM clock))
+      AND (SELECT true FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending'
+             AND o.lease_until > (SELECT now FROM clock) LIMIT 1) IS NULL
     ORDER BY e.due_at, e.id LIMIT $3
   ), newest AS MATERIALIZED (
     SELECT n.id, n.resource FROM (SELECT DISTINCT resource FROM head) h CROSS JOIN LATERAL (
@@ -85,8 +87,9 @@ const CLAIM = `
     FROM newest n WHERE e.id = n.id
     RETURNING e.id, e.event_id, e.channel, e.topic, e.resource, e.lease, e.tries, e.unfinished, e.traceparent, e.due_at
   ), older AS MATERIALIZED (
-    SELECT e.id FROM inbound_event e JOIN newest n ON e.resource = n.resource AND e.id < n.id
-    WHERE e.channel = $1 AND e.state = 'pending' FOR UPDATE OF e SKIP LOCKED
+    SELECT o.id FROM newest n CROSS JOIN LATERAL (
+      SELECT e.id FROM inbound_event e
+      WHERE e.channel = $1 AND e.resource = n.resource AND e.state = 'pending' AND e.id < n.id FOR UPDATE SKIP LOCKED) o
   ), coalesced AS (
     UPDATE inbound_event e SET state = 'ignored', reason = 'coalesced', cause = NULL, lease = NULL, lease_until = NULL,
       ended_at = (SELECT now FROM clock), state_version = e.state_version + 1
