@@ -16,6 +16,8 @@ export interface TypedIdentifier {
   deliveryId: string | null
   /** Set for `inbound-9`: the id of an inbound event. */
   inboundId: string | null
+  /** Set for `hub-5`: the hub's own number of a silver order, which names one order whatever else is ambiguous. */
+  orderRowId: string | null
   /** Set for a UUID: the hub's id of an inbound event. */
   eventId: string | null
   /** Near misses: one character dropped, or two neighbours swapped. */
@@ -27,7 +29,7 @@ const MARKETPLACE_KINDS: readonly IdentifierKind[] = ['marketplace-order', 'pack
 const PREFIXES = ['ML', 'MELI', 'MERCADOLIBRE', 'PARIS']
 const UUID = /^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$/
 // More digits than a bigint surely holds are no id of ours.
-const ROW_ID = /^(OUTBOX|INBOUND)-(\d{1,18})$/
+const ROW_ID = /^(OUTBOX|INBOUND|HUB)-(\d{1,18})$/
 
 /** Total over every value: never throws, and whatever cannot be an identifier gives an empty text and nothing to look up. */
 export function readIdentifier(typed: unknown): TypedIdentifier {
@@ -38,6 +40,7 @@ export function readIdentifier(typed: unknown): TypedIdentifier {
     lookUps: text === '' ? [] : lookUpsOf(text),
     deliveryId: row?.[1] === 'OUTBOX' ? trimZeros(row[2]) : null,
     inboundId: row?.[1] === 'INBOUND' ? trimZeros(row[2]) : null,
+    orderRowId: row?.[1] === 'HUB' ? trimZeros(row[2]) : null,
     eventId: UUID.test(text) ? text.toLowerCase() : null,
     variants: row || UUID.test(text) ? [] : variantsOf(text),
   }

@@ -24,6 +24,10 @@ async function resolveRow(pool: Pool, typed: TypedIdentifier): Promise<Resolved 
     const focus: Focus = { table: 'delivery', id: typed.deliveryId }
     return rows[0]?.order_id ? { kind: 'found', orderId: rows[0].order_id, focus } : null
   }
+  if (typed.orderRowId !== null) {
+    const { rows } = await pool.query(`SELECT FROM silver_order WHERE id = $1`, [typed.orderRowId])
+    return rows.length > 0 ? { kind: 'found', orderId: typed.orderRowId, focus: null } : null
+  }
   if (typed.inboundId === null && typed.eventId === null) return null
   const { rows } = await pool.query<{ id: string; order_id: string | null }>(
     `SELECT id, order_id FROM inbound_event WHERE id = $1::bigint
@@ -49,7 +53,7 @@ async function findCandidates(pool: Pool, typed: TypedIdentifier): Promise<Candi
        SELECT value, rank, kinds FROM jsonb_to_recordset($1::jsonb) AS t(value text, rank integer, kinds jsonb)
      ), hit AS (
        SELECT i.order_id, t.rank, i.kind, i.value AS known, i.channel
-       FROM typed t JOIN identifier i ON i.value = t.value AND (jsonb_typeof(t.kinds) <> 'array' OR t.kinds ? i.kind)
+       FROM typed t JOIN identifier i ON i.value = t.value AND (t.kinds IS NULL OR t.kinds ? i.kind)
        UNION ALL
        SELECT s.id, t.rank, 'order-key', s.order_key, s.origin
        FROM typed t CROSS JOIN channel c JOIN silver_order s ON s.origin = c.id AND s.order_key = t.value WHERE t.rank = 1
