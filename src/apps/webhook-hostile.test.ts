@@ -1,5 +1,6 @@
 import { connect as openSocket, type AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Door, hmac, json, makeDoor, SECRET } from '../../test/support/webhook-door.ts'
 
@@ -124,3 +125,16 @@ function endless(port: number): Promise<string> {
     pump()
   })
 }
+
+test('no bytes, no signature and no content type give a 5xx', async () => {
+  const header = fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)), maxLength: 80 })
+  const urls = fc.constantFrom('/webhooks/paris', '/webhooks/mercadolibre', `/webhooks/mercadolibre/${SECRET}`, `/webhooks/odoo/${SECRET}`)
+  const property = fc.asyncProperty(urls, fc.uint8Array({ maxLength: 400 }), fc.boolean(), header, async (url, bytes, signed, text) => {
+    const payload = Buffer.from(bytes)
+    const signature = signed ? hmac(payload) : text
+    const headers = { 'content-type': text, 'x-paris-signature': signature, 'x-signature': signature }
+    const reply = await door.app.inject({ method: 'POST', url, headers, payload })
+    return reply.statusCode < 500
+  })
+  await expect(fc.assert(property, { numRuns: 150 })).resolves.toBeUndefined()
+})
