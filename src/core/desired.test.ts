@@ -56,6 +56,11 @@ describe('planning', () => {
     expect(planOrder(anOrder({ origin: ML, payment: 'pending' }), [], settings).wishes).toEqual([])
   })
 
+  test('an order that was only seen in part is not owed to Odoo yet', () => {
+    expect(planOrder(anOrder({ origin: ML, lines: [] }), [], settings).wishes).toEqual([])
+    expect(planOrder(anOrder({ origin: ML, flags: ['partial'], totalMinor: null }), [], settings).wishes).toEqual([])
+  })
+
   test('an order on hold is created in Odoo and not confirmed', () => {
     expect(planOrder(anOrder({ origin: ML, flags: ['hold_fraud'] }), [], settings).wishes[0]?.desired.confirm).toBe(false)
   })

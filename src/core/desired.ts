@@ -71,7 +71,7 @@ function planErpOrder(order: CanonicalOrder, bound: readonly string[], settings:
 
 function planMarketplaceOrder(order: CanonicalOrder, settings: PlanSettings): OrderPlan {
   if (!settings.channels.some((c) => c.id === ODOO_CHANNEL && c.enabled)) return { route: null, wishes: [] }
-  if (order.payment !== 'paid' && order.payment !== 'authorized' && order.lifecycle !== 'cancelled') return { route: null, wishes: [] }
+  if (order.lifecycle !== 'cancelled' && (!isPaid(order) || isPartial(order))) return { route: null, wishes: [] }
   const held = order.flags.includes('hold_fraud') || order.flags.includes('mediation')
   return {
     route: null,
@@ -80,6 +80,11 @@ function planMarketplaceOrder(order: CanonicalOrder, settings: PlanSettings): Or
     ],
   }
 }
+
+const isPaid = (order: CanonicalOrder): boolean => order.payment === 'paid' || order.payment === 'authorized'
+// An answer with parts missing (MercadoLibre: 206) says nothing of the order's content yet; the whole one follows.
+const isPartial = (order: CanonicalOrder): boolean =>
+  order.lines.length === 0 || (order.flags.includes('partial') && order.totalMinor === null)
 
 function contentOf(order: CanonicalOrder): DesiredOrder {
   return {

@@ -60,7 +60,8 @@ async function deliver(claim: Claim, ports: DeliverPorts, signal: AbortSignal): 
 }
 
 async function shownAtFirst(claim: Claim, ports: DeliverPorts, signal: AbortSignal): Promise<Shown | DeliveryEnding> {
-  const neverSent = claim.claimedAs === 'pending' && claim.wanted.externalId === null && claim.wanted.desired.kind === 'order'
+  const { externalId, firstSentAt, desired } = claim.wanted
+  const neverSent = claim.claimedAs === 'pending' && externalId === null && firstSentAt === null && desired.kind === 'order'
   return neverSent && !ports.target.looksFirst ? { kind: 'absent' } : lookUp(claim, ports, signal)
 }
 

@@ -126,6 +126,9 @@ function nextStep(wanted: Wanted, shown: Shown, capabilities: Capabilities): Ste
   const cancelled = desired.lifecycle === 'cancelled'
   if (shown.kind === 'absent') {
     if (cancelled) return { kind: 'done', reason: 'nothing-to-do' }
+    // It was there once: only a person may decide to make it anew.
+    if (wanted.externalId !== null)
+      return { kind: 'refused', cause: 'delivered-then-missing', summary: `order ${wanted.externalId} is not there any more` }
     return capabilities.createOrder ? { kind: 'send', operation: 'create' } : { kind: 'unsupported', operation: 'create' }
   }
   if (compareOrder(desired, shown.content).length === 0) return { kind: 'done', reason: 'already-there' }

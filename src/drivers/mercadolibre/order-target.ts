@@ -131,15 +131,28 @@ export async function sendOrder(
 ): Promise<Sent> {
   const { wanted, requestId } = what
   const call = callFor(target, what)
-  const answer = await target.client.call({
-    ...call,
-    headers: { 'idempotency-key': idempotencyKey(wanted, what.operation) },
-    requestId,
-    signal,
-    firstByteWithinMs: target.marginMs,
-  })
+  const answer = await target.client
+    .call({
+      ...call,
+      headers: { 'idempotency-key': idempotencyKey(wanted, what.operation) },
+      requestId,
+      signal,
+      firstByteWithinMs: target.marginMs,
+    })
+    .catch((error: unknown) => {
+      throw namingSku(error, wanted.desired)
+    })
   const shown = shownOf(target, [{ order: readAnswer(MeliOrder, answer), missing: null }])
   return { externalId: shown.kind === 'found' ? shown.externalId : null, shown }
+}
+
+// The SKU is ours, so it may stand in our own sentence; their text stays apart.
+function namingSku(error: unknown, desired: DesiredOrder): unknown {
+  if (!(error instanceof IntegrationError) || error.detail.causeCode !== 'sku-unknown') return error
+  const sku = desired.lines.find((line) => error.detail.theirText?.includes(line.sku))?.sku
+  return sku === undefined
+    ? error
+    : new IntegrationError(error.code, { ...error.detail, summary: `MercadoLibre does not know the SKU ${sku}` })
 }
 
 type Call = { method: 'POST' | 'PUT'; path: string; body: unknown }

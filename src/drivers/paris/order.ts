@@ -1,0 +1,65 @@
+import { z } from 'zod'
+import { quantityFrom } from '../../core/money.ts'
+import type { Flag, Fragment, Fulfilment, Identifier, Lifecycle } from '../../core/order.ts'
+
+const Instant = z.iso.datetime({ offset: true })
+const Quantity = z.number().transform((value, context) => {
+  const text = quantityFrom(value)
+  if (text !== undefined) return text
+  context.addIssue('is no quantity')
+  return z.NEVER
+})
+
+/** An order as Paris shows it (mock contract): no prices, no currency, no version. Unknown fields are ignored. */
+export const ParisOrder = z.object({
+  id: z.string().min(1).max(80),
+  buyer: z.string().max(500),
+  status: z.string().max(80),
+  external_ref: z.string().max(200).nullable(),
+  items: z.array(z.object({ sku: z.string().min(1).max(200), qty: Quantity })).max(5_000),
+  created_at: Instant,
+})
+export type ParisOrder = z.infer<typeof ParisOrder>
+
+interface Meaning {
+  lifecycle: Lifecycle
+  fulfilment?: Fulfilment
+}
+
+/** What Paris's words for a status mean. Data: a status that is not here is kept raw and shown as unknown. */
+export const PARIS_STATUSES: Readonly<Record<string, Meaning>> = {
+  created: { lifecycle: 'open', fulfilment: 'to_prepare' },
+  accepted: { lifecycle: 'open', fulfilment: 'to_prepare' },
+  confirmed: { lifecycle: 'open', fulfilment: 'to_prepare' },
+  ready_to_ship: { lifecycle: 'open', fulfilment: 'ready_to_ship' },
+  shipped: { lifecycle: 'open', fulfilment: 'shipped' },
+  delivered: { lifecycle: 'open', fulfilment: 'delivered' },
+  not_delivered: { lifecycle: 'open', fulfilment: 'not_delivered' },
+  returned: { lifecycle: 'open', fulfilment: 'returned' },
+  cancelled: { lifecycle: 'cancelled' },
+}
+
+export function meaningOf(status: string): Meaning | undefined {
+  return Object.hasOwn(PARIS_STATUSES, status) ? PARIS_STATUSES[status] : undefined
+}
+
+/** The fragment of an order. The contract has no version, so the fetch number orders what was seen and the rank guards it. */
+export function orderFragment(order: ParisOrder): Fragment {
+  const meaning = meaningOf(order.status)
+  const flags: Flag[] = meaning ? [] : ['unknown_status']
+  const reference: Identifier[] = order.external_ref ? [{ kind: 'reference', value: order.external_ref.toUpperCase() }] : []
+  return {
+    entity: 'order',
+    externalId: order.id,
+    orderKey: order.id,
+    version: null,
+    identifiers: [{ kind: 'marketplace-order', value: order.id }, { kind: 'marketplace-order', value: `PARIS-${order.id}` }, ...reference],
+    payment: 'paid', // the contract shows paid orders only
+    ...(meaning ? { lifecycle: meaning.lifecycle } : {}),
+    ...(meaning?.fulfilment ? { fulfilment: meaning.fulfilment } : {}),
+    flags,
+    lines: order.items.map(({ sku, qty }, i) => ({ lineId: `${order.id}-${i + 1}`, sku, quantity: qty, unitPriceMinor: null })),
+    confirmed: true,
+    rawStatus: order.status,
+  }
+}
