@@ -1,0 +1,212 @@
+import { type Breach, breach } from './breach.ts'
+import type { AttemptRow } from './hub-tables.ts'
+import type { LedgerLine } from './ledger-file.ts'
+import type { World } from './world.ts'
+
+type RequestLine = Extract<LedgerLine, { kind: 'request' }>
+
+/** The invariants that need no order to be matched: I1, I3, I5, I6 and I12, from base tables and ledgers alone. */
+export function checkInvariants(world: World): Breach[] {
+  return [
+    ...acknowledgedIsStored(world),
+    ...acceptedIsAccountedFor(world),
+    ...everyErpOrderIsKnown(world),
+    ...everyRequestIsAnAttempt(world),
+    ...everyAttemptEnds(world),
+    ...oneCreateABinding(world),
+    ...versionsAddUp(world),
+  ]
+}
+
+/** I1: what was answered with 2xx is stored, whatever its verdict. */
+function acknowledgedIsStored({ lines, hub }: World): Breach[] {
+  const stored = new Set(hub.request.map((row) => row.digest))
+  return [...lines.meli, ...lines.paris, ...lines.odoo].flatMap((line) => {
+    if (line.kind !== 'webhook' || line.status === null || line.status < 200 || line.status > 299 || stored.has(line.bodySha256)) return []
+    return [
+      breach('I1', '-', `a webhook was answered ${line.status} and no inbound_request holds its bytes`, {
+        field: 'inbound_request',
+        ledger: `webhook line ${line.seq}, body ${line.bodySha256.slice(0, 12)}`,
+      }),
+    ]
+  })
+}
+
+/** I1: an accepted request holds its events, and none of them waits in limbo. */
+function acceptedIsAccountedFor({ hub }: World): Breach[] {
+  return [
+    ...hub.request
+      .filter((row) => row.verdict === 'accepted' && row.events === 0)
+      .map((row) => breach('I1', '-', `inbound_request ${row.id} was accepted and has no inbound_event`, { field: 'inbound_event' })),
+    ...hub.event
+      .filter((row) => row.overdue)
+      .map((row) =>
+        breach('I1', row.order_key ?? row.resource, `inbound_event ${row.id} (${row.resource}) is due and nobody applies it`, {
+          field: 'inbound_event.state',
+        }),
+      ),
+    ...hub.delivery
+      .filter((row) => row.overdue && !row.leased && !isHeld(row.channel, hub.channel))
+      .map((row) =>
+        breach('I3', `delivery ${row.id}`, `${row.state} at ${row.channel}, due, and nobody takes it`, { field: 'delivery.state' }),
+      ),
+  ]
+}
+
+// An open circuit, a pause and an empty bucket hold rows back on purpose.
+function isHeld(channel: string, channels: World['hub']['channel']): boolean {
+  return channels.some((row) => row.id === channel && (row.paused || row.circuit || row.limited))
+}
+
+/** I3: no confirmed ERP order that is routed somewhere is silent, and what was given up on says why. */
+function everyErpOrderIsKnown(world: World): Breach[] {
+  const { erp, hub, routing, quietSince } = world
+  const quarantined = new Set(hub.quarantine.filter((row) => row.open).map((row) => row.erp_id))
+  const silent = erp.filter((order) => {
+    const view = order.confirmedViews.at(-1)
+    const inScope =
+      order.bornAt === null && !order.deleted && view !== undefined && order.state !== 'cancel' && routing.route(view).length > 0
+    return inScope && order.changedAt <= quietSince && !world.silverOf('odoo', order.id) && !quarantined.has(order.id)
+  })
+  return [
+    ...silent.map((order) =>
+      breach('I3', order.clientOrderRef ?? order.name, 'confirmed in the ERP, and the hub neither holds nor quarantines it', {
+        field: 'silver_order',
+        ledger: `odoo:${order.seqs.join(',')}`,
+      }),
+    ),
+    ...hub.delivery
+      .filter((row) => row.state === 'dead' && row.cause === null)
+      .map((row) => breach('I3', `delivery ${row.id}`, 'dead without a cause', { field: 'delivery.cause' })),
+    ...hub.event
+      .filter((row) => row.state === 'dead' && row.cause === null)
+      .map((row) =>
+        breach('I3', row.order_key ?? row.resource, `inbound_event ${row.id} is dead without a cause`, { field: 'inbound_event.cause' }),
+      ),
+    ...hub.silver
+      .filter((row) => row.observations === 0)
+      .map((row) =>
+        breach('I3', `${row.origin} ${row.order_key}`, 'a silver order without an observation of its origin', { field: 'observation' }),
+      ),
+  ]
+}
+
+/** I5: a request that serves a delivery or an event has one attempt; reads that serve neither carry no request id. */
+function everyRequestIsAnAttempt({ lines, hub }: World): Breach[] {
+  const attempts = new Map(hub.attempt.map((row) => [row.id, row]))
+  const seen = new Map<string, RequestLine[]>()
+  const breaches: Breach[] = []
+  for (const [system, its] of Object.entries(lines)) {
+    for (const line of its) {
+      if (line.kind !== 'request' || line.path.startsWith('/admin')) continue
+      if (line.requestId === null) {
+        if (isWrite(system, line)) breaches.push(ofRequest(system, line, 'a write without a request id'))
+        continue
+      }
+      if (!attempts.has(line.requestId)) breaches.push(ofRequest(system, line, `request ${line.requestId} has no attempt`))
+      seen.set(line.requestId, [...(seen.get(line.requestId) ?? []), line])
+    }
+  }
+  for (const [id, its] of seen)
+    if (its.length > 1)
+      breaches.push(
+        breach('I5', orderOf(attempts.get(id), hub), `attempt ${id} stands for ${its.length} requests`, {
+          field: 'attempt',
+          ledger: its.map((l) => l.seq).join(','),
+        }),
+      )
+  for (const row of hub.attempt)
+    if ((row.outcome === 'ok' || row.outcome === 'rejected') && !seen.has(row.id))
+      breaches.push(
+        breach('I5', orderOf(row, hub), `attempt ${row.id} ended ${row.outcome} and ${row.channel} saw no such request`, {
+          field: 'attempt',
+          attempts: [textOf(row)],
+        }),
+      )
+  return breaches
+}
+
+function ofRequest(system: string, line: RequestLine, message: string): Breach {
+  return breach('I5', '-', `${message}: ${line.method} ${line.path.split('?')[0]} at ${system}`, {
+    field: 'attempt',
+    ledger: `${system}:${line.seq}`,
+  })
+}
+
+const WRITES = /^(load|create|write|unlink|copy|message_post|action_|button_)/
+
+function isWrite(system: string, line: RequestLine): boolean {
+  if (system !== 'odoo') return line.method !== 'GET' && !/^\/(oauth\/|webhooks\/register)/.test(line.path)
+  const method = line.path.startsWith('/json/2/') ? line.path.split('/').at(-1) : callOf(line.detail)?.split('.').at(-1)
+  return WRITES.test(method ?? '')
+}
+
+function callOf(detail: unknown): string | undefined {
+  if (typeof detail !== 'object' || detail === null) return undefined
+  if ('call' in detail && typeof detail.call === 'string') return detail.call
+  return 'detail' in detail ? callOf(detail.detail) : undefined
+}
+
+/** I5: nothing that ended leaves an attempt open. */
+function everyAttemptEnds({ hub }: World): Breach[] {
+  const ended = new Set(hub.delivery.filter((row) => !['pending', 'ambiguous'].includes(row.state)).map((row) => row.id))
+  const closed = new Set(hub.event.filter((row) => row.state !== 'pending').map((row) => row.id))
+  return hub.attempt
+    .filter((row) => row.outcome === null && (ended.has(row.delivery_id ?? '') || closed.has(row.inbound_event_id ?? '')))
+    .map((row) =>
+      breach('I5', orderOf(row, hub), `attempt ${row.id} never ended, though what it served did`, {
+        field: 'attempt.outcome',
+        attempts: [textOf(row)],
+      }),
+    )
+}
+
+/** I6, as far as one state shows it: no binding and generation was created twice with an answer that said so. */
+function oneCreateABinding({ hub }: World): Breach[] {
+  const deliveries = new Map(hub.delivery.map((row) => [row.id, row]))
+  const creates = hub.attempt.filter((row) => row.purpose === 'send' && row.operation === 'create' && row.outcome === 'ok')
+  const groups = Map.groupBy(creates, (row) => {
+    const delivery = deliveries.get(row.delivery_id ?? '')
+    return `${delivery?.binding_id} generation ${delivery?.generation}`
+  })
+  return [...groups].flatMap(([binding, rows]) =>
+    rows.length > 1
+      ? [
+          breach('I6', orderOf(rows[0], hub), `binding ${binding} was created ${rows.length} times`, {
+            field: 'attempt',
+            attempts: rows.map(textOf),
+          }),
+        ]
+      : [],
+  )
+}
+
+/** I12, of base tables: every version that was planned is a delivery in one of the five states. */
+function versionsAddUp({ hub }: World): Breach[] {
+  const states = new Set(['pending', 'ambiguous', 'delivered', 'superseded', 'dead'])
+  return [
+    ...hub.binding
+      .filter((row) => row.planned !== row.deliveries)
+      .map((row) =>
+        breach(
+          'I12',
+          row.reference,
+          `binding ${row.id} at ${row.channel} planned ${row.planned} versions and has ${row.deliveries} deliveries`,
+          { field: 'delivery' },
+        ),
+      ),
+    ...hub.delivery
+      .filter((row) => !states.has(row.state))
+      .map((row) => breach('I12', `delivery ${row.id}`, `state ${row.state}`, { field: 'delivery.state' })),
+  ]
+}
+
+function orderOf(row: AttemptRow | undefined, hub: World['hub']): string {
+  const orderId =
+    hub.delivery.find((delivery) => delivery.id === row?.delivery_id)?.order_id ??
+    hub.event.find((event) => event.id === row?.inbound_event_id)?.order_id
+  const silver = hub.silver.find((one) => one.id === orderId)
+  return silver ? `${silver.origin} ${silver.order_key}` : '-'
+}
+
+const textOf = (row: AttemptRow): string => `${row.id} ${row.purpose} ${row.operation}@${row.channel} ${row.outcome ?? 'open'}`
