@@ -61,6 +61,7 @@ async function runHub(hub: Hub, context: CliContext, around: Around): Promise<vo
   const server = await listenForWebhooks(hub, hub.config.httpPort)
   const announce = announcing(hub.config, server.port, around)
   announce({ seeded: false })
+  if (hub.config.mercadolibre.simulated) await connectSimulatedAccounts(hub, context.progress)
   context.progress(`hub        ready on ${server.url}`)
   const parts = [
     ...SERVICES.map((service) => runService(service, hub, signal)),
@@ -92,7 +93,6 @@ async function runDemo(
   run: { announce(state: { seeded: boolean }): void; signal: AbortSignal },
 ): Promise<void> {
   const { config } = hub
-  if (config.mercadolibre.simulated) await connectSimulatedAccounts(hub, context.progress)
   if (!around.demo) return
   try {
     await seedCommand({ config, json: false, progress: context.progress, signal: run.signal })

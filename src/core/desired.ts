@@ -60,13 +60,18 @@ function planErpOrder(order: CanonicalOrder, bound: readonly string[], settings:
     channel,
     desired: { ...contentOf(order), fulfilment: shippedByOdoo(order, channel, settings) },
   }))
-  if (order.fulfilment !== 'none' && marketplaces.some((id) => ships(id, settings) === 'marketplace')) {
+  if (worthANote(order.fulfilment) && marketplaces.some((id) => ships(id, settings) === 'marketplace')) {
     wishes.push({
       channel: ODOO_CHANNEL,
       desired: { ...contentOf(order), fulfilment: order.fulfilment, tracking: order.tracking, lines: [], totalMinor: null },
     })
   }
   return { route, wishes }
+}
+
+// Until a parcel is ready to leave, there is nothing that Odoo does not know of its own order.
+function worthANote(fulfilment: Fulfilment): boolean {
+  return fulfilment !== 'none' && fulfilment !== 'awaiting_acceptance' && fulfilment !== 'to_prepare'
 }
 
 function planMarketplaceOrder(order: CanonicalOrder, settings: PlanSettings): OrderPlan {

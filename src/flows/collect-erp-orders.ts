@@ -65,8 +65,13 @@ async function collecting(
     return { kind: 'collected', ...collected }
   } catch (error) {
     if (!(error instanceof IntegrationError)) throw error
-    await ports.store.endCollect(ORDER_CURSOR, ticket, { code: error.code, summary: error.detail.summary ?? error.code })
-    return { kind: 'failed', code: error.code }
+    // A read that we broke off ourselves, on the way to a stop, says nothing of the ERP.
+    await ports.store.endCollect(
+      ORDER_CURSOR,
+      ticket,
+      signal.aborted ? null : { code: error.code, summary: error.detail.summary ?? error.code },
+    )
+    return signal.aborted ? { kind: 'busy' } : { kind: 'failed', code: error.code }
   }
 }
 

@@ -77,7 +77,8 @@ function shown(item: Item, sku: string, extra: ShownContent['extra'], quantity: 
 export function nextForStock(target: Pick<StockTarget, 'canUpdate'>, wanted: WantedStock, seen: Shown): Step {
   if (!target.canUpdate) return { kind: 'unsupported', operation: 'stock' }
   const { sku } = wanted.desired
-  if (seen.kind === 'absent') return { kind: 'refused', cause: 'sku-unknown', summary: `no listing has the SKU ${sku}` }
+  // A product that this account does not sell has no stock there to keep; once it is listed, the next movement sets it.
+  if (seen.kind === 'absent') return { kind: 'done', reason: 'nothing-to-do' }
   const { extra } = seen.content
   if (extra.writtenVersion === wanted.version) return { kind: 'done', reason: 'sent' }
   if (Number(extra.listings) > 1 && extra.way === 'items') {

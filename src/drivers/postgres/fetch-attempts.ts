@@ -1,23 +1,48 @@
 import type { FetchAttempts } from '../../ports/attempt-log.ts'
-import { endAttempts } from './outbox-intent.ts'
+import type { ClaimedEvent } from '../../ports/inbox.ts'
+import { grouped } from './group.ts'
+import { GROUP, groupedEnds } from './outbox.ts'
 import type { Pool } from './pool.ts'
 
+interface FetchItem {
+  claim: ClaimedEvent
+  operation: string
+}
+
 export function postgresFetchAttempts(pool: Pool): FetchAttempts {
+  const intents = grouped({ run: (items: FetchItem[]) => intendFetches(pool, items), flights: 2, ...GROUP })
+  const ends = groupedEnds(pool)
   return {
-    async intend(claim, operation) {
-      const { rows } = await pool.query<{ id: string }>(
-        `WITH held AS MATERIALIZED (
-           SELECT id, channel FROM inbound_event WHERE id = $1 AND lease = $2 AND state = 'pending' FOR UPDATE
-         ), left_open AS (
-           UPDATE attempt SET outcome = 'unknown', error_code = 'no-answer', ended_at = hub_now(), summary = 'its worker ended before the answer'
-           WHERE inbound_event_id = (SELECT id FROM held) AND outcome IS NULL AND lease <> $2
-         )
-         INSERT INTO attempt (inbound_event_id, channel, purpose, operation, lease, started_at, trace_id)
-         SELECT id, channel, 'fetch', $3, $2, hub_now(), $4 FROM held RETURNING id`,
-        [claim.id, claim.lease, operation, claim.traceparent?.split('-')[1] ?? null],
-      )
-      return rows[0]?.id ?? null
-    },
-    end: (end) => endAttempts(pool, [end]),
+    intend: (claim, operation) => intents.add({ claim, operation }),
+    end: (end) => ends.add(end),
   }
+}
+
+/** Commits the intents of fetches; ends what earlier claims left open as unknown. Null: fenced. */
+async function intendFetches(pool: Pool, items: FetchItem[]): Promise<(string | null)[]> {
+  const { rows } = await pool.query<{ id: string; inbound_event_id: string }>(
+    `WITH item AS (
+       SELECT * FROM jsonb_to_recordset($1::jsonb) AS i(event_id bigint, lease bigint, operation text, trace_id text)
+     ), held AS MATERIALIZED (
+       SELECT e.id, e.channel, i.* FROM item i JOIN inbound_event e ON e.id = i.event_id
+       WHERE e.lease = i.lease AND e.state = 'pending' ORDER BY e.id FOR UPDATE OF e
+     ), left_open AS (
+       UPDATE attempt a SET outcome = 'unknown', error_code = 'no-answer', ended_at = hub_now(), summary = 'its worker ended before the answer'
+       FROM held h WHERE a.inbound_event_id = h.id AND a.outcome IS NULL AND a.lease <> h.lease
+     )
+     INSERT INTO attempt (inbound_event_id, channel, purpose, operation, lease, started_at, trace_id)
+     SELECT id, channel, 'fetch', operation, lease, hub_now(), trace_id FROM held RETURNING id, inbound_event_id`,
+    [
+      JSON.stringify(
+        items.map(({ claim, operation }) => ({
+          event_id: claim.id,
+          lease: claim.lease,
+          operation,
+          trace_id: claim.traceparent?.split('-')[1] ?? null,
+        })),
+      ),
+    ],
+  )
+  const ids = new Map(rows.map((row) => [row.inbound_event_id, row.id]))
+  return items.map(({ claim }) => ids.get(claim.id) ?? null)
 }

@@ -45,16 +45,17 @@ interface ClaimedRow {
   traceparent: string | null
 }
 
+// A scalar sub-select, not an anti-join, and the clock read once: the plan holds on stale statistics, when a burst fills an empty table.
 // Claimed rows stay as they are under a lease instead of moving to a state of their own: a worker that dies needs no clean-up.
 async function claimRows(client: PoolClient, channel: Channel, limit: number, mode: 'alone' | 'together'): Promise<ClaimedRow[]> {
   const alone = mode === 'alone'
   const { rows } = await client.query<ClaimedRow>(
     `WITH due AS MATERIALIZED (
        SELECT d.id FROM delivery d
-       WHERE d.channel = $1 AND d.state IN ('pending', 'ambiguous') AND d.due_at <= hub_now()
-         AND (d.lease_until IS NULL OR d.lease_until <= hub_now())
+       WHERE d.channel = $1 AND d.state IN ('pending', 'ambiguous') AND d.due_at <= (SELECT hub_now())
+         AND (d.lease_until IS NULL OR d.lease_until <= (SELECT hub_now()))
          AND CASE WHEN $4 THEN d.unfinished >= ${SUSPECT_AFTER} AND d.unfinished_alone < ${POISON_AFTER} ELSE d.unfinished < ${SUSPECT_AFTER} END
-         AND (d.state = 'ambiguous' OR NOT EXISTS (SELECT FROM delivery a WHERE a.binding_id = d.binding_id AND a.state = 'ambiguous'))
+         AND (d.state = 'ambiguous' OR (SELECT true FROM delivery a WHERE a.binding_id = d.binding_id AND a.state = 'ambiguous' LIMIT 1) IS NULL)
        ORDER BY d.due_at, d.id LIMIT $2 FOR UPDATE SKIP LOCKED
      ), claimed AS (
        UPDATE delivery d SET lease = nextval('lease_number'), lease_until = hub_now() + $3 * interval '1 ms',

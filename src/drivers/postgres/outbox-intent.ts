@@ -77,20 +77,38 @@ const INTEND = `
   )
   SELECT j.id AS delivery_id, j.verdict, t.id AS attempt_id FROM judged j LEFT JOIN tried t ON t.delivery_id = j.id`
 
-/** Commits the intent of a look-up; ends what earlier claims left open as unknown. Null: fenced. */
-export async function intendLookUp(pool: Pool, claim: Claim, operation: string): Promise<string | null> {
-  const { rows } = await pool.query<{ id: string }>(
-    `WITH held AS MATERIALIZED (
-       SELECT id, channel FROM delivery WHERE id = $1 AND lease = $2 AND state IN ('pending', 'ambiguous') FOR UPDATE
+export interface LookUpItem {
+  claim: Claim
+  operation: string
+}
+
+/** Commits the intents of look-ups; ends what earlier claims left open as unknown. Null: fenced. */
+export async function intendLookUps(pool: Pool, items: LookUpItem[]): Promise<(string | null)[]> {
+  const { rows } = await pool.query<{ id: string; delivery_id: string }>(
+    `WITH item AS (
+       SELECT * FROM jsonb_to_recordset($1::jsonb) AS i(delivery_id bigint, lease bigint, operation text, trace_id text)
+     ), held AS MATERIALIZED (
+       SELECT d.id, d.channel, i.* FROM item i JOIN delivery d ON d.id = i.delivery_id
+       WHERE d.lease = i.lease AND d.state IN ('pending', 'ambiguous') ORDER BY d.id FOR UPDATE OF d
      ), left_open AS (
-       UPDATE attempt SET outcome = 'unknown', error_code = 'no-answer', ended_at = hub_now(), summary = 'its worker ended before the answer'
-       WHERE delivery_id = (SELECT id FROM held) AND outcome IS NULL AND lease <> $2
+       UPDATE attempt a SET outcome = 'unknown', error_code = 'no-answer', ended_at = hub_now(), summary = 'its worker ended before the answer'
+       FROM held h WHERE a.delivery_id = h.id AND a.outcome IS NULL AND a.lease <> h.lease
      )
      INSERT INTO attempt (delivery_id, channel, purpose, operation, lease, started_at, trace_id)
-     SELECT id, channel, 'look-up', $3, $2, hub_now(), $4 FROM held RETURNING id`,
-    [claim.deliveryId, claim.lease, operation, traceIdOf(claim.traceparent)],
+     SELECT id, channel, 'look-up', operation, lease, hub_now(), trace_id FROM held RETURNING id, delivery_id`,
+    [
+      JSON.stringify(
+        items.map(({ claim, operation }) => ({
+          delivery_id: claim.deliveryId,
+          lease: claim.lease,
+          operation,
+          trace_id: traceIdOf(claim.traceparent),
+        })),
+      ),
+    ],
   )
-  return rows[0]?.id ?? null
+  const ids = new Map(rows.map((row) => [row.delivery_id, row.id]))
+  return items.map(({ claim }) => ids.get(claim.deliveryId) ?? null)
 }
 
 /** Writes an attempt's outcome once; a second writer changes nothing. */

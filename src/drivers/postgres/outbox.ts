@@ -1,9 +1,9 @@
 import type { Channel } from '../../core/channel.ts'
-import type { Claim, Outbox } from '../../ports/outbox.ts'
-import { grouped } from './group.ts'
+import type { AttemptEnd, Claim, Outbox } from '../../ports/outbox.ts'
+import { type Group, grouped } from './group.ts'
 import { claimDue, endPoison, type OpenPersonal } from './outbox-claim.ts'
 import { bindRows, finishAll, type FinishItem } from './outbox-finish.ts'
-import { endAttempts, intendAll, type IntentItem, intendLookUp, releaseClaim } from './outbox-intent.ts'
+import { endAttempts, intendAll, type IntentItem, intendLookUps, type LookUpItem, releaseClaim } from './outbox-intent.ts'
 import { type Pool, transaction } from './pool.ts'
 
 export interface PostgresOutbox extends Outbox {
@@ -12,7 +12,7 @@ export interface PostgresOutbox extends Outbox {
 }
 
 const UNIQUE_VIOLATION = '23505'
-const GROUP = { maxRows: 200, maxBytes: 1_000_000, maxWaitingRows: 5_000, sizeOf: () => 1 }
+export const GROUP = { maxRows: 200, maxBytes: 1_000_000, maxWaitingRows: 5_000, sizeOf: () => 1 }
 
 /** The outbox over PostgreSQL: many rows a statement, one lease, gate and fence each. */
 export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPersonal: OpenPersonal): PostgresOutbox {
@@ -23,6 +23,8 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
     return channel
   }
   const intents = grouped({ run: (items: IntentItem[]) => intendOrFence(pool, items), flights: 2, ...GROUP })
+  const lookUps = grouped({ run: (items: LookUpItem[]) => intendLookUps(pool, items), flights: 2, ...GROUP })
+  const ends = groupedEnds(pool)
   const finishes = grouped({ run: (items: FinishItem[]) => finishAll(pool, items), flights: 2, ...GROUP })
   return {
     async claim(channel, limit) {
@@ -30,16 +32,24 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
       return claimDue(pool, channelOf(channel), limit, openPersonal)
     },
     intend: (claim, operation) => intents.add({ claim, operation, channel: channelOf(claim.wanted.channel) }),
-    intendLookUp: (claim, operation) => intendLookUp(pool, claim, operation),
-    endLookUp: (_claim, end) => endAttempts(pool, [end]),
+    intendLookUp: (claim, operation) => lookUps.add({ claim, operation }),
+    endLookUp: (_claim, end) => ends.add(end),
     bind: (claim, externalId, shown) => bind(pool, claim, externalId, shown),
     finish: (claim, finish) => finishes.add({ claim, finish, channel: channelOf(claim.wanted.channel) }),
     release: (claim) => releaseClaim(pool, claim),
     async drain() {
-      await intents.drain()
-      await finishes.drain()
+      await Promise.all([intents.drain(), lookUps.drain(), ends.drain(), finishes.drain()])
     },
   }
+}
+
+/** Ends of reads, many a commit. */
+export function groupedEnds(pool: Pool): Group<AttemptEnd, void> {
+  const run = async (ends: AttemptEnd[]): Promise<void[]> => {
+    await endAttempts(pool, ends)
+    return ends.map(() => undefined)
+  }
+  return grouped({ run, flights: 2, ...GROUP })
 }
 
 // Two versions of one binding can never both be in flight: the index says no, and this one stays behind.
