@@ -19,6 +19,8 @@ const COMMANDS: Register[] = [
   registerDlq,
   registerMcp,
   registerAuth,
+  registerTokens,
+  registerDoctor,
   registerMigrate,
   registerServices,
 ]

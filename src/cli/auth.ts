@@ -43,7 +43,7 @@ async function connectByHand(hub: Hub, given: string | undefined, print: (line: 
 }
 
 /** The code in what a person pasted: the code itself, or the redirect address with it. */
-export function codeIn(answer: string, state: string): string {
+function codeIn(answer: string, state: string): string {
   const text = answer.trim()
   if (!/^https?:/.test(text)) return text
   const url = new URL(text)
@@ -90,10 +90,12 @@ async function check(hub: Hub, print: (line: string) => void): Promise<void> {
       continue
     }
     const http = httpClient({ origin: hub.config.mercadolibre.apiBase, timeoutMs: 15_000 })
-    const reply = await http
-      .exchange({ method: 'GET', path: '/users/me', headers: { authorization: `Bearer ${pair.accessToken}` } })
-      .finally(() => http.close())
-    print(`${channel.id}: ${reply.status === 200 ? reply.text : `MercadoLibre answers ${reply.status}`}`)
+    try {
+      const reply = await http.exchange({ method: 'GET', path: '/users/me', headers: { authorization: `Bearer ${pair.accessToken}` } })
+      print(`${channel.id}: ${reply.status === 200 ? reply.text : `MercadoLibre answers ${reply.status}`}`)
+    } finally {
+      await http.close()
+    }
   }
 }
 

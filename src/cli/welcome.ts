@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { packageRoot } from '../home.ts'
 
 /** Where an agent's MCP process is: by absolute path, since agents start it from anywhere. */
-export function mcpConfiguration(config: Config): Record<string, unknown> {
+function mcpConfiguration(config: Config): Record<string, unknown> {
   return {
     mcpServers: {
       'order-sync-hub': {

@@ -43,7 +43,7 @@ function byEntity(observed: readonly Observed[]): Map<string, Observed[]> {
 }
 
 /** By the source's version as an instant, then by fetch number. Never by arrival, and never as text. */
-export function bySourceVersion(a: Observed, b: Observed): number {
+function bySourceVersion(a: Observed, b: Observed): number {
   return instant(a) - instant(b) || a.fetchNo - b.fetchNo || compareText(key(a), key(b))
 }
 

@@ -2,7 +2,7 @@
 const DECIMALS: Record<string, number> = { CLP: 0, PYG: 0, JPY: 0, KRW: 0, UYI: 0 }
 const DECIMAL = /^([+-]?)(\d{1,15})(?:\.(\d{1,12}))?$/
 
-export function decimalsOf(currency: string): number {
+function decimalsOf(currency: string): number {
   return DECIMALS[currency] ?? 2
 }
 

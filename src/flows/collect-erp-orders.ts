@@ -15,7 +15,7 @@ export interface CollectPorts {
 
 export type CollectOutcome = ({ kind: 'collected' } & Collected) | { kind: 'busy' } | { kind: 'failed'; code: string }
 
-export const ORDER_CURSOR = 'erp-orders'
+const ORDER_CURSOR = 'erp-orders'
 /** Orders whose version is this young are read again though their version was seen: two writes may share a second. */
 const SAME_SECOND_MS = 15_000
 /** The window ends a little before the server's now, so that a second is never half read. */

@@ -1,7 +1,7 @@
 import { IntegrationError } from '../core/integration-error.ts'
 import type { CollectOutcome, CollectPorts } from './collect-erp-orders.ts'
 
-export const STOCK_CURSOR = 'erp-stock'
+const STOCK_CURSOR = 'erp-stock'
 
 /** Reads SKUs whose free quantity may have moved, and plans the new quantities; the first pass only sets the cursor back by the overlap. */
 export async function collectStock(ports: CollectPorts, signal: AbortSignal): Promise<CollectOutcome> {

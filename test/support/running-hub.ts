@@ -12,8 +12,6 @@ import { loadConfig } from '../../src/config.ts'
 import { connect, type Pool } from '../../src/drivers/postgres/pool.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
-export const SELLERS = ['1001', '1002'] as const
-
 export interface RunningHub {
   hub: Hub
   database: TestDatabase

@@ -63,7 +63,7 @@ export async function storeCollected(
 }
 
 /** Another process collects now; what this one read is refused and read again. */
-export class CollectFenced extends Error {
+class CollectFenced extends Error {
   constructor(name: string) {
     super(`the cursor ${name} was taken over`)
     this.name = 'CollectFenced'

@@ -128,7 +128,7 @@ function project(works: readonly Work[], stored: ReadonlyMap<string, Observed[]>
 }
 
 /** Whether a channel's own word on fulfilment counts: it ships its orders itself. */
-export function shipsByItself(channel: string, plan: PlanSettings): boolean {
+function shipsByItself(channel: string, plan: PlanSettings): boolean {
   const found = plan.channels.find((c) => c.id === channel)
   return found !== undefined && found.marketplace !== 'odoo' && found.shipsFrom === 'marketplace'
 }

@@ -6,9 +6,9 @@ import { debitGate, openGate } from './gate.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
 
 /** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */
-export const SUSPECT_AFTER = 3
+const SUSPECT_AFTER = 3
 /** Unfinished claims alone that make a poison. */
-export const POISON_AFTER = 2
+const POISON_AFTER = 2
 
 /** Claims due deliveries of one channel: gate and bucket first, in a statement of their own, then the rows. */
 export async function claimDue(pool: Pool, channel: Channel, limit: number, openPersonal: OpenPersonal): Promise<Claim[]> {
