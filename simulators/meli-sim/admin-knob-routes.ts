@@ -16,6 +16,7 @@ export const adminKnobRoutes: Route[] = [
   { method: 'PUT', url: '/admin/settings', access: 'admin', answer: setSettings },
   { method: 'PUT', url: '/admin/profile', access: 'admin', answer: setProfile },
   { method: 'PUT', url: '/admin/callback', access: 'admin', answer: setCallback },
+  { method: 'GET', url: '/admin/notifications', access: 'admin', answer: listNotifications },
   { method: 'POST', url: '/admin/notifications', access: 'admin', answer: notify },
   { method: 'GET', url: '/admin/rate-limits', access: 'admin', answer: (sim) => ({ status: 200, body: { limits: sim.limits.list() } }) },
   { method: 'PUT', url: '/admin/rate-limits', access: 'admin', answer: setRateLimits },
@@ -121,6 +122,21 @@ function setCallback(sim: Sim, call: Call): Answer {
   const { url, secret, topics } = readBody(call, CallbackBody)
   sim.notifier.setCallback(url === null ? null : { url, secret, topics })
   return { status: 200, body: { url, signed: secret !== null, topics } }
+}
+
+/** What was notified, or only of one `resource`. */
+function listNotifications(sim: Sim, { query }: Call): Answer {
+  const resource = query.get('resource')
+  const found = [...sim.world.notifications.values()].filter((one) => resource === null || one.resource === resource)
+  const notifications = found.map(({ id, topic, resource: of, user_id, outcome, attempts }) => ({
+    id,
+    topic,
+    resource: of,
+    user_id,
+    outcome,
+    attempts,
+  }))
+  return { status: 200, body: { total: found.length, notifications } }
 }
 
 /** A notification made by hand: an unknown topic, a resource of another seller, garbage. */

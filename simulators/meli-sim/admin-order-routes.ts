@@ -13,6 +13,7 @@ import { laterThan, vendorTime } from './vendor-time.ts'
 import { nextId } from './world.ts'
 
 export const adminOrderRoutes: Route[] = [
+  { method: 'GET', url: '/admin/orders', access: 'admin', answer: listOrders },
   { method: 'POST', url: '/admin/purchases', access: 'admin', answer: purchase },
   { method: 'POST', url: '/admin/orders/:id/status', access: 'admin', answer: setOrder },
   { method: 'POST', url: '/admin/orders/:id/touch', access: 'admin', answer: touch },
@@ -66,6 +67,26 @@ const NewShipmentBody = z.strictObject({
   ...quiet,
 })
 const Sibling = PurchaseItem.extend(quiet)
+
+/** Every order in short, or those of one `id`, `external_reference` or buyer's `nickname`. */
+function listOrders(sim: Sim, { query }: Call): Answer {
+  const wanted = [...query].filter(([name]) => ['id', 'external_reference', 'nickname'].includes(name))
+  const orders = [...sim.world.orders.values()].map((order) => {
+    const shipment = order.shipping.id === null ? undefined : sim.world.shipments.get(order.shipping.id)
+    return {
+      id: order.id,
+      seller_id: order.seller.id,
+      pack_id: order.pack_id,
+      nickname: order.buyer.nickname,
+      external_reference: order.external_reference ?? null,
+      status: order.status,
+      shipment_id: order.shipping.id,
+      shipment_status: shipment?.status ?? null,
+    }
+  })
+  const found = orders.filter((order) => wanted.every(([name, value]) => String(order[name as keyof typeof order]) === value))
+  return { status: 200, body: { total: found.length, orders: found } }
+}
 
 /** A buyer checks out: k items are k orders that share a pack and a shipment. */
 function purchase(sim: Sim, call: Call): Answer {

@@ -9,6 +9,7 @@ import type { Pack } from './pack.ts'
 import type { Shipment } from './shipment.ts'
 import type { Sim } from './sim.ts'
 import { saveOrder, savePack, saveShipment } from './sim.ts'
+import { refusal } from './vendor-error.ts'
 import { laterThan, vendorTime } from './vendor-time.ts'
 import { nextId } from './world.ts'
 
@@ -18,6 +19,8 @@ export const PurchaseItem = z.strictObject({
   quantity: z.number().int().min(1).max(100_000).default(1),
   unit_price: z.number().min(0).max(1e12),
   title: z.string().max(500).optional(),
+  /** The id its order gets, so that a demo can name it beforehand; default: the next one. */
+  order_id: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
 })
 export type PurchaseItem = z.infer<typeof PurchaseItem>
 
@@ -67,7 +70,7 @@ export function checkOut(sim: Sim, seller: Account, from: Purchase, requestId: s
   const basket: Basket = { seller, buyer, from, atMs: from.at === undefined ? sim.nowMs() : Date.parse(from.at), requestId }
   if (!(from.pack ?? from.items.length > 1)) return outOfPack(sim, basket)
   const packId = nextId(sim.world, 'pack')
-  const ids = from.items.map(() => nextId(sim.world, 'order'))
+  const ids = from.items.map((item) => orderIdFor(sim, item))
   const shipment = shipmentFor(sim, basket, ids, packId)
   const pack: Pack = {
     id: packId,
@@ -96,7 +99,7 @@ export function joinPack(
   const seller = accountOf(sim, pack.seller_id)
   const buyer = { id: pack.buyer_id, nickname: sibling?.buyer.nickname ?? `COMPRADOR${pack.buyer_id}` }
   const from = Purchase.parse({ seller: pack.seller_id, items: [item], currency_id: sibling?.currency_id ?? 'CLP', no_notify: silent })
-  const id = nextId(sim.world, 'order')
+  const id = orderIdFor(sim, item)
   savePack(sim, { ...pack, order_ids: [...pack.order_ids, id], updated_ms: Math.max(sim.nowMs(), pack.updated_ms + 1) })
   const shipment = pack.shipment_id === null ? undefined : sim.world.shipments.get(pack.shipment_id)
   if (shipment) {
@@ -111,12 +114,18 @@ function outOfPack(sim: Sim, basket: Basket): CheckedOut {
   const orders: Order[] = []
   const shipments: Shipment[] = []
   for (const item of basket.from.items) {
-    const id = nextId(sim.world, 'order')
+    const id = orderIdFor(sim, item)
     const shipment = shipmentFor(sim, basket, [id], null)
     if (shipment) shipments.push(shipment)
     orders.push(sell(sim, basket, { id, item, packId: null, shipmentId: shipment?.id ?? null }))
   }
   return { pack: null, orders, shipments }
+}
+
+function orderIdFor(sim: Sim, { order_id }: PurchaseItem): number {
+  if (order_id === undefined) return nextId(sim.world, 'order')
+  if (sim.world.orders.has(order_id)) throw refusal(409, 'conflict', `order_id: there is an order ${order_id} already`)
+  return order_id
 }
 
 function sell(sim: Sim, basket: Basket, what: { id: number; item: PurchaseItem; packId: number | null; shipmentId: number | null }): Order {

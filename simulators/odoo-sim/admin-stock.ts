@@ -21,7 +21,9 @@ const partner = z.strictObject({
   name: z.string().min(1),
   email: z.string().optional(),
   phone: z.string().optional(),
+  street: z.string().optional(),
   city: z.string().optional(),
+  vat: z.string().optional(),
 })
 const stock = z.strictObject({
   sku: z.string(),
@@ -46,7 +48,7 @@ export function addStockRoutes(app: FastifyInstance, sim: Simulation): void {
     '/admin/partners',
     adminRoute(listOf(partner), async (body, request) => {
       const list = Array.isArray(body) ? body : [body]
-      const rows = await change(sim, request, {}, (env) => list.map((one) => createRecord(env, 'res.partner', one)))
+      const rows = await change(sim, request, {}, (env) => list.map((one) => savePartner(env, one)))
       return { partners: rows.map((row) => ({ id: row.id, name: row.name })) }
     }),
   )
@@ -81,6 +83,15 @@ function saveProduct(env: Env, given: z.output<typeof product>): { id: number; d
     : insert(env.tables, env.tx, 'product.product', values).id
   if (given.stock !== undefined) moveStock(env, id, { quantity: given.stock, warehouse: 'WH' })
   return { id, default_code: given.default_code, created: !known }
+}
+
+/** A known name is changed, a new one created. */
+function savePartner(env: Env, given: z.output<typeof partner>): Row {
+  const values = Object.fromEntries(Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+  for (const row of all(env.tables, env.tx, 'res.partner')) {
+    if (row.name === given.name) return patch(env.tables, env.tx, { model: 'res.partner', id: row.id }, values)
+  }
+  return createRecord(env, 'res.partner', values)
 }
 
 async function setStock(sim: Simulation, request: FastifyRequest, list: z.output<typeof stock>[]): Promise<unknown> {
