@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isUp } from '../conformance/odoo-14-world.ts'
+import { type RunningHub, startHub, until } from '../support/running-hub.ts'
+
+const url = process.env.REAL_ODOO_URL ?? `http://127.0.0.1:${process.env.REAL_ODOO_PORT ?? '8069'}`
+const DB = 'e2e'
+const EACH_WAY = 20
+const up = await isUp({ url, pgPort: 0 })
+const reason = `no real Odoo 14 answers at ${url}: start one with real-odoo14.sh start`
+if (!up) console.warn(`skipped: ${reason}`)
+
+test.runIf(process.env.REQUIRE_ALL === '1')('a real Odoo 14 is there when everything must run', () => {
+  expect(up ? 'up' : reason).toBe('up')
+})
+
+type Rpc = <T>(model: string, method: string, args: unknown[], named?: Record<string, unknown>) => Promise<T>
+
+async function administrator(): Promise<Rpc> {
+  const call = async (service: string, method: string, args: unknown[]): Promise<unknown> => {
+    const body = JSON.stringify({ jsonrpc: '2.0', method: 'call', id: 1, params: { service, method, args } })
+    const reply = await fetch(`${url}/jsonrpc`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const answer = (await reply.json()) as { result?: unknown; error?: { data: { name: string; message: string } } }
+    if (answer.error) throw new Error(`${answer.error.data.name}: ${answer.error.data.message}`)
+    return answer.result
+  }
+  const uid = await call('common', 'authenticate', [DB, 'admin', 'admin', {}])
+  return async <T>(model: string, method: string, args: unknown[], named: Record<string, unknown> = {}) =>
+    (await call('object', 'execute_kw', [DB, uid, 'admin', model, method, args, named])) as T
+}
+
+interface Sale {
+  id: number
+  state: string
+  amount_total: number
+  client_order_ref: string | false
+  order_line: number[]
+}
+
+describe.skipIf(!up)('the whole hub on a real Odoo 14, twenty orders each way', () => {
+  const run = `${Date.now()}`
+  const sku = `E2E-${run}`
+  let admin: Rpc
+  let running: RunningHub
+  let erpIds: number[] = []
+  let bought: { pack: string; total: number }[] = []
+
+  beforeAll(async () => {
+    admin = await administrator()
+    const taxId = await includedTax(admin)
+    const team = await admin<number>('crm.team', 'create', [{ name: `E2E ${run}` }])
+    await admin('product.product', 'create', [{ name: sku, default_code: sku, type: 'product', list_price: 10_000 }])
+    running = await startHub({
+      yaml: `
+mercadolibre: { accounts: ['1001'] }
+taxMode: { kind: price-included-tax, taxId: ${taxId} }
+collectOverlapSeconds: 60
+compareAfterSeconds: 3600
+backoffScale: 0.02
+routing:
+  - { name: this run, when: { team: 'E2E ${run}' }, to: ['mercadolibre:1001'] }
+  - { name: everything else stays, when: {}, to: [] }
+channels: { odoo: { timing: { timeoutMs: 30000, marginMs: 2000, settleMs: 2000, leaseMs: 40000 } } }
+`,
+      env: { ODOO_URL: url, ODOO_DB: DB, ODOO_USER: 'hub@example.com', ODOO_PASSWORD: 'hub', RECONCILER_INTERVAL_SECONDS: '60' },
+    })
+    erpIds = await erpOrders(admin, team)
+    bought = await purchases()
+  }, 120_000)
+  afterAll(() => running.stop())
+
+  async function erpOrders(call: Rpc, team: number): Promise<number[]> {
+    const [product] = await call<number[]>('product.product', 'search', [[['default_code', '=', sku]]])
+    const partner = await call<number>('res.partner', 'create', [{ name: `Cliente E2E ${run}` }])
+    const values = Array.from({ length: EACH_WAY }, (_, i) => ({
+      partner_id: partner,
+      team_id: team,
+      client_order_ref: `E2E-${run}-${i}`,
+      order_line: [[0, 0, { product_id: product, product_uom_qty: 1 + (i % 3), price_unit: 1_000 * (i + 1) }]],
+    }))
+    const ids = await call<number[]>('sale.order', 'create', [values])
+    await call('sale.order', 'action_confirm', [ids])
+    return ids
+  }
+
+  async function purchases(): Promise<{ pack: string; total: number }[]> {
+    const all = []
+    for (let i = 0; i < EACH_WAY; i++) {
+      const price = 5_990 + i * 10
+      const answer = (await running.meli('POST', '/admin/purchases', {
+        seller: 1001,
+        items: [
+          { sku, quantity: 2, unit_price: price },
+          { sku: 'SKU-001', quantity: 1, unit_price: 12_990 },
+        ],
+        pack: true,
+      })) as { pack_id: number | string }
+      all.push({ pack: String(answer.pack_id), total: 2 * price + 12_990 })
+    }
+    return all
+  }
+
+  test('every confirmed order of Odoo stands once at MercadoLibre, with its lines and total', async () => {
+    const there = (await until(async () => {
+      const { entries } = (await running.meli('GET', '/admin/ledger')) as { entries: LedgerLine[] }
+      const created = entries.filter((e) => e.kind === 'order' && e.act === 'created' && e.order.external_reference !== null)
+      return created.length >= EACH_WAY ? created : undefined
+    }, 120_000)) as LedgerLine[]
+    const sales = await admin<Sale[]>('sale.order', 'read', [erpIds], { fields: ['amount_total'] })
+    const expected = sales.map((s) => [`odoo-${s.id}`, s.amount_total]).sort()
+    expect(there.map((e) => [e.order.external_reference, e.order.total_amount]).sort()).toEqual(expected)
+  }, 150_000)
+
+  test('every purchase stands once in Odoo, confirmed, with the total the buyer paid', async () => {
+    const sales = await until(async () => {
+      const refs = bought.map((b) => b.pack)
+      const found = await admin<Sale[]>('sale.order', 'search_read', [[['client_order_ref', 'in', refs]]], {
+        fields: ['state', 'amount_total', 'client_order_ref', 'order_line'],
+      })
+      return found.length >= EACH_WAY && found.every((s) => s.state === 'sale') ? found : undefined
+    }, 240_000)
+    expect(sales.map((s) => [s.client_order_ref, s.amount_total]).sort()).toEqual(bought.map((b) => [b.pack, b.total]).sort())
+    expect(sales.every((s) => s.order_line.length === 2)).toBe(true)
+  }, 260_000)
+
+  test('nothing waits, nothing is ambiguous and nothing was given up on', async () => {
+    const states = await until(async () => {
+      const { rows } = await running.owner.query<{ state: string; count: number }>(
+        `SELECT state, count(*)::int AS count FROM delivery WHERE kind = 'order' GROUP BY state ORDER BY state`,
+      )
+      return rows.some((r) => r.state === 'pending' || r.state === 'ambiguous') ? undefined : rows
+    }, 60_000)
+    expect(states.map((r) => r.state).filter((s) => s !== 'superseded')).toEqual(['delivered'])
+  }, 80_000)
+})
+
+interface LedgerLine {
+  kind: string
+  act: string
+  order: { external_reference: string | null; total_amount: number }
+}
+
+async function includedTax(admin: Rpc): Promise<number> {
+  const name = 'IVA 19% incluido (conformance)'
+  const [known] = await admin<number[]>('account.tax', 'search', [[['name', '=', name]]])
+  if (known !== undefined) return known
+  const domain = [
+    ['type_tax_use', '=', 'sale'],
+    ['amount', '=', 19],
+    ['price_include', '=', false],
+  ]
+  const [tax] = await admin<number[]>('account.tax', 'search', [domain])
+  return admin<number>('account.tax', 'copy', [tax, { name, price_include: true }])
+}
