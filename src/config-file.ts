@@ -21,14 +21,16 @@ const ChannelSettings = z.strictObject({
 })
 
 const Rule = z.strictObject({
-  name: z.string().min(1).max(80),
-  when: z.strictObject({
-    team: z.string().optional(),
-    tag: z.string().optional(),
-    pricelist: z.string().optional(),
-    company: z.string().optional(),
-    field: z.strictObject({ name: z.string(), value: z.string() }).optional(),
-  }),
+  name: z.string().min(1).max(80).describe('Named in every route decision it makes'),
+  when: z
+    .strictObject({
+      team: z.string().optional().describe('Name of the sales team'),
+      tag: z.string().optional().describe('Name of one of the order’s tags'),
+      pricelist: z.string().optional().describe('Name of the pricelist'),
+      company: z.string().optional().describe('Name of the company'),
+      field: z.strictObject({ name: z.string(), value: z.string() }).optional().describe('A field of `sale.order` and its value, as text'),
+    })
+    .describe('What the order must have; all that is given must hold'),
   to: z.array(z.string()).describe('Marketplaces or channel ids; empty sends the order nowhere'),
 })
 
@@ -39,11 +41,15 @@ export const HubFile = z.strictObject({
     .default({})
     .describe('Settings per channel, by its id'),
   mercadolibre: z
-    .strictObject({ accounts: z.array(z.string().regex(/^\d{1,20}$/, 'a MercadoLibre user id')).default([]) })
+    .strictObject({
+      accounts: z
+        .array(z.string().regex(/^\d{1,20}$/, 'a MercadoLibre user id'))
+        .default([])
+        .describe('User ids of the sellers'),
+    })
     .default({ accounts: [] })
-    .describe('Seller accounts connected beside the first'),
+    .describe('The seller accounts; each is connected with `rosh auth mercadolibre`'),
   routing: z.array(Rule).default([]).describe('First matching rule decides; the default sends to every marketplace that can create orders'),
-  skuMap: z.record(z.string(), z.string()).default({}).describe('Marketplace SKU to ERP SKU, where they differ'),
   taxMode: z
     .discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('price-included-tax'), taxId: z.number().int().positive() }),

@@ -33,7 +33,6 @@ export const Variables = z.object({
   APP_DB_NAME: text.describe('PostgreSQL database'),
   HTTP_PORT: z.coerce.number().int().min(0).max(65_535).optional().describe('Port of webhooks and console; wins over PORT; default 8000'),
   PORT: z.coerce.number().int().min(0).max(65_535).optional().describe('As HTTP_PORT, for platforms that set it'),
-  METRICS_PORT: port(9464).describe('Port of the metrics listener'),
   PARIS_MOCK_PORT: port(9100).describe('Port of the Paris simulator'),
   MELI_SIM_PORT: port(9200).describe('Port of the MercadoLibre simulator'),
   ODOO_SIM_PORT: port(9300).describe('Port of the Odoo simulator'),
@@ -65,11 +64,25 @@ export type Variables = z.infer<typeof Variables>
 
 /** Variables that earlier set-ups know and that no longer, or not yet, apply; none is ignored silently. */
 export const REPLACED: Record<string, string> = {
-  PUBSUB_EMULATOR_HOST: 'the event bus is PostgreSQL in this version',
-  PUBSUB_PROJECT_ID: 'the event bus is PostgreSQL in this version',
-  BQ_PROJECT_ID: 'the warehouse is not part of this version; SLA figures come from the operational tables',
+  ...Object.fromEntries(
+    [
+      'PUBSUB_EMULATOR_HOST',
+      'PUBSUB_PROJECT_ID',
+      ...['EVENTS', 'DLQ', 'SYNC_DLQ'].flatMap((n) => [`PUBSUB_TOPIC_${n}`, `PUBSUB_SUB_${n}`]),
+    ].map((name) => [name, 'the event bus is PostgreSQL in this version']),
+  ),
+  ...Object.fromEntries(
+    ['BQ_PROJECT_ID', 'BQ_LOCATION', 'BQ_BRONZE_DATASET', 'BQ_SILVER_DATASET', 'BQ_GOLD_DATASET', 'BQ_BATCH_SIZE'].map((name) => [
+      name,
+      'the warehouse is not part of this version; SLA figures come from the operational tables',
+    ]),
+  ),
   OTEL_EXPORTER_OTLP_ENDPOINT: 'telemetry export is not part of this version; trace ids stand in the attempts',
+  OTEL_SERVICE_NAME: 'telemetry export is not part of this version',
+  METRICS_PORT: 'the metrics listener is not part of this version; `rosh status` and the health checks say how it stands',
   USE_SECRET_MANAGER: 'secrets come from the environment or from ROSH_HOME in this version',
+  GCP_PROJECT_ID: 'secrets come from the environment or from ROSH_HOME in this version',
+  SECRET_MANAGER_SECRETS: 'secrets come from the environment or from ROSH_HOME in this version',
   PARIS_WEBHOOK_SECRET: 'use PARIS_API_SECRET',
   ODOO_API_KEY: 'use ODOO_PASSWORD; it takes an API key',
 }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { registerAuth } from './cli/auth.ts'
 import { type CliContext, CliError, EXIT, type Register } from './cli/context.ts'
@@ -11,6 +13,7 @@ import { registerTokens } from './cli/tokens.ts'
 import { registerTrace } from './cli/trace.ts'
 import { registerUp } from './cli/up.ts'
 import { ConfigError } from './config.ts'
+import { packageRoot } from './home.ts'
 
 const COMMANDS: Register[] = [
   registerUp,
@@ -66,4 +69,7 @@ function exitCodeOf(error: unknown, json: boolean): number {
   return error instanceof CliError ? error.exitCode : error instanceof ConfigError ? EXIT.badInput : EXIT.failed
 }
 
+const envFile = join(packageRoot, '.env')
+// What the environment already holds wins over the file.
+if (existsSync(envFile)) process.loadEnvFile(envFile)
 process.exitCode = await main(process.argv.slice(2))
