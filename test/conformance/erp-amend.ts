@@ -1,7 +1,8 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import type { Erp } from '../../src/ports/erp.ts'
 import type { Wanted } from '../../src/ports/target.ts'
 import { drive, type ErpWorld, look, never, newKey, nextVersion, wantedOf } from './erp-world.ts'
+import { beforeAll, describe, test } from './suite.ts'
 
 export function amendsFromTheMarketplace(there: () => ErpWorld): void {
   describe('what the marketplace says later', () => {

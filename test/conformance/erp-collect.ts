@@ -1,6 +1,7 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import type { Erp } from '../../src/ports/erp.ts'
 import { CHANNEL, drive, type ErpWorld, never, newKey, until, wantedOf } from './erp-world.ts'
+import { beforeAll, describe, test } from './suite.ts'
 
 const later = (iso: string, seconds: number): string => new Date(Date.parse(iso) + seconds * 1000).toISOString()
 

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { IntegrationError } from '../../src/core/integration-error.ts'
 import { attemptLog, drive, type ErpWorld, look, never, newKey, until, wantedOf } from './erp-world.ts'
 import type { Wire } from './wire.ts'
+import { describe, test } from './suite.ts'
 
 const LOAD = /sale\.order.{1,3}load/
 const CONFIRM = /action_confirm/

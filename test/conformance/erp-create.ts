@@ -1,7 +1,8 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { IntegrationError } from '../../src/core/integration-error.ts'
 import type { Erp } from '../../src/ports/erp.ts'
 import { CHANNEL, drive, type ErpWorld, look, never, newKey, nextVersion, wantedOf } from './erp-world.ts'
+import { beforeAll, describe, test } from './suite.ts'
 
 export function createsOrders(there: () => ErpWorld): void {
   describe('an order born in a marketplace', () => {

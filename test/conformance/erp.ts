@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe } from 'vitest'
 import { amendsFromTheMarketplace } from './erp-amend.ts'
 import { collectsOrders } from './erp-collect.ts'
 import { holdsItsConnection } from './erp-connection.ts'
 import { createsOrders } from './erp-create.ts'
 import type { ErpWorld } from './erp-world.ts'
+import { afterAll, beforeAll, describe } from './suite.ts'
 
 /** What every Erp promises, whatever it is. `make` starts an ERP with people in it; one for the whole suite. */
 export function erpConformance(name: string, make: () => Promise<ErpWorld>): void {

@@ -1,6 +1,7 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { type IntegrationErrorCode, outcomeOf } from '../../src/core/integration-error.ts'
 import { aLog, aWanted, failureOf, type MarketplaceWorld, patient, type WorldFault } from './marketplace-world.ts'
+import { beforeEach, describe, test, testEach } from './suite.ts'
 
 const ABSENT = { kind: 'absent' } as const
 
@@ -42,7 +43,7 @@ export function survivesFaults(there: () => MarketplaceWorld): void {
   describe('when things go wrong', () => {
     beforeEach(() => there().heal())
 
-    test.for(FAILURES)('a send that meets $name says so, and nothing was created', async ({ fault, codes }, context) => {
+    testEach(FAILURES, 'a send that meets $name says so, and nothing was created', async ({ fault, codes }, context) => {
       const world = there()
       const wanted = aWanted(world)
       const armed = world.marketplace.capabilities.createOrder ? world.fail('send', fault, ALWAYS) : null
@@ -54,7 +55,7 @@ export function survivesFaults(there: () => MarketplaceWorld): void {
       expect(await world.countOf(wanted.reference)).toBe(0)
     })
 
-    test.for(SPOILT)('a send that meets $name may have taken effect, and a look-up finds it', async ({ fault, codes }, context) => {
+    testEach(SPOILT, 'a send that meets $name may have taken effect, and a look-up finds it', async ({ fault, codes }, context) => {
       const world = there()
       const wanted = aWanted(world)
       const armed = world.marketplace.capabilities.createOrder ? world.fail('send', fault, 1) : null
@@ -67,13 +68,13 @@ export function survivesFaults(there: () => MarketplaceWorld): void {
       const sentAt = { ...wanted, firstSentAt: new Date(Date.now() - 60_000).toISOString() }
       await expect
         .poll(async () => world.marketplace.next(wanted, await world.marketplace.lookUp(sentAt, aLog().log, patient())), {
-          timeout: 15_000,
+          timeout: world.lagMs,
         })
         .toMatchObject({ kind: 'done' })
       expect(await world.countOf(wanted.reference)).toBe(1)
     })
 
-    test.for([...FAILURES, ...SPOILT])('a look-up that meets $name never says absent', async ({ fault, codes }, context) => {
+    testEach([...FAILURES, ...SPOILT], 'a look-up that meets $name never says absent', async ({ fault, codes }, context) => {
       const world = there()
       const armed = world.marketplace.capabilities.createOrder ? world.fail('read', fault, ALWAYS) : null
       if (!armed) return context.skip()

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { Fragment } from '../../src/core/order.ts'
 import type { SweepPage } from '../../src/ports/marketplace.ts'
 import { aLog, failureOf, type MarketplaceWorld, patient } from './marketplace-world.ts'
+import { describe, test } from './suite.ts'
 
 const lines = [{ sku: 'LAMP-1', quantity: 3, unitPriceMinor: 9_990 }]
 
@@ -107,7 +108,7 @@ export function readsOrders(there: () => MarketplaceWorld): void {
         const seen = new Set(pages.flat().map((one) => one.orderKey))
         return bought.filter((key) => !seen.has(key))
       }
-      await expect.poll(missing, { timeout: 15_000 }).toEqual([])
+      await expect.poll(missing, { timeout: world.lagMs }).toEqual([])
       expect(pages.length).toBeGreaterThan(2)
       for (const page of pages) {
         const versions = page.flatMap((one) => (one.version === null ? [] : [Date.parse(one.version)]))

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import type { DesiredOrder } from '../../src/core/desired.ts'
 import type { Sent, Shown, Wanted } from '../../src/ports/target.ts'
 import { aLog, aWanted, failureOf, type MarketplaceWorld, nextVersion, oneMore, patient } from './marketplace-world.ts'
+import { describe, test } from './suite.ts'
 
 type WantedOrder = Wanted & { desired: DesiredOrder }
 const ABSENT: Shown = { kind: 'absent' }
@@ -13,7 +14,7 @@ const send = (world: MarketplaceWorld, wanted: Wanted, operation: 'create' | 'up
 /** A search may show an order late, so absence is only believed when it lasts. */
 async function found(world: MarketplaceWorld, wanted: Wanted): Promise<Extract<Shown, { kind: 'found' }>> {
   let shown = ABSENT
-  await expect.poll(async () => (shown = await lookUp(world, wanted)).kind, { timeout: 15_000 }).toBe('found')
+  await expect.poll(async () => (shown = await lookUp(world, wanted)).kind, { timeout: world.lagMs }).toBe('found')
   if (shown.kind === 'absent') throw new Error('unreachable')
   return shown
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import type { Reading } from '../../src/core/inbound-event.ts'
 import type { MarketplaceWorld, WebhookWorld } from './marketplace-world.ts'
+import { describe, test } from './suite.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const isWhole = (reading: Reading): boolean =>

@@ -28,8 +28,8 @@ export interface MarketplaceWorld {
   unreachable: Marketplace | null
   /** Three letters, or null where the contract carries no prices. */
   currency: string | null
-  /** A buyer checks out. Answers the pointer of a notification about it, and the key of the sale. */
-  buy: ((lines: WorldLine[]) => Promise<{ resource: string; orderKey: string }>) | null
+  /** A buyer checks out. Answers the pointer of a notification about it, the key of the sale, and the ids of all that belongs to it. */
+  buy: ((lines: WorldLine[]) => Promise<{ resource: string; orderKey: string; parts: string[] }>) | null
   /** The marketplace itself cancels what `buy` answered. */
   cancel: ((orderKey: string) => Promise<void>) | null
   /** A well-formed pointer to an order that is not there. */
@@ -38,6 +38,8 @@ export interface MarketplaceWorld {
   buyerText: RegExp
   /** Rows of one page of a sweep; 0 where it does not page. */
   pageSize: number
+  /** How long its search may lag behind, milliseconds. */
+  lagMs: number
   /** Makes the marketplace refuse a SKU that it does not know. */
   forgetSku: ((sku: string) => Promise<void>) | null
   /** Orders there that show this reference, cancelled ones included. */

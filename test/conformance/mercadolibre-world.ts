@@ -1,6 +1,5 @@
 import { createHmac } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LedgerEntry } from '../../simulators/ledger.ts'
@@ -16,6 +15,7 @@ import { systemClock } from '../../src/drivers/system-clock.ts'
 import { systemRandom } from '../../src/drivers/system-random.ts'
 import type { Marketplace } from '../../src/ports/marketplace.ts'
 import { memoryCredentials, type Row } from '../support/memory-credentials.ts'
+import { closedPort } from './closed-port.ts'
 import type { MarketplaceWorld, WebhookWorld } from './marketplace-world.ts'
 
 export const SELLER = 3_000_000_111
@@ -85,12 +85,14 @@ export async function mercadolibreWorld(): Promise<MeliWorld> {
       const items = lines.map((line) => ({ sku: line.sku, quantity: line.quantity, unit_price: line.unitPriceMinor }))
       const body = { seller: SELLER, items, buyer: { nickname: 'Ana Rojas' }, no_notify: true }
       const bought = (await admin('POST', '/purchases', body)) as { pack_id: number | null; order_ids: number[] }
-      return { resource: `/orders/${bought.order_ids[0]}`, orderKey: String(bought.pack_id ?? bought.order_ids[0]) }
+      const parts = [...bought.order_ids, ...(bought.pack_id === null ? [] : [bought.pack_id])].map(String)
+      return { resource: `/orders/${bought.order_ids[0]}`, orderKey: String(bought.pack_id ?? bought.order_ids[0]), parts }
     },
     cancel: async (orderKey) => void (await admin('POST', `/orders/${orderKey}/status`, { status: 'cancelled' })),
     unknownPointer: '/orders/2999999999999999',
     buyerText: /Ana Rojas|Avenida Simulada/,
     pageSize: 50,
+    lagMs: 15_000,
     forgetSku: async (sku) => void (await admin('POST', '/unknown-skus', { skus: [sku] })),
     countOf: async (reference) =>
       new Set((await ledger()).flatMap((one) => (one.kind === 'order' && one.reference === reference ? [one.id] : []))).size,
@@ -169,14 +171,4 @@ function adminOf(url: string): MeliWorld['admin'] {
     if (!reply.ok) throw new Error(`meli-sim refused ${method} /admin${path} with ${reply.status}: ${text}`)
     return JSON.parse(text) as unknown
   }
-}
-
-/** A port of this machine where nobody listens any more. */
-async function closedPort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  if (typeof address !== 'object' || address === null) throw new Error('no port')
-  return address.port
 }

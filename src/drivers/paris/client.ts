@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { IntegrationError } from '../../core/integration-error.ts'
+import { IntegrationError, type IntegrationErrorDetail } from '../../core/integration-error.ts'
 import { codeOfStatus, type HttpClient, type HttpReply, type HttpRequest, parseReply, retryAfterMs } from '../http.ts'
 
 export interface ParisClient {
@@ -17,10 +17,13 @@ export interface ParisClientParts {
 /** Paris by its mock contract: header `X-API-Key`. */
 export function parisClient({ http, apiKey, nowMs = Date.now }: ParisClientParts): ParisClient {
   return {
-    async call(schema, request) {
-      const reply = await http.exchange({ ...request, headers: { 'x-api-key': apiKey } })
+    async call(schema, { requestId, ...request }) {
+      // Empty for reads that leave no attempt.
+      const named = requestId ? { ...request, requestId } : request
+      const reply = await http.exchange({ ...named, headers: { ...request.headers, 'x-api-key': apiKey } })
       const failure = failureOf(reply, nowMs())
       if (failure) throw failure
+      if (reply.text === '') throw new IntegrationError('no-answer', { httpStatus: reply.status, summary: 'the answer is empty' })
       return parseReply(schema, reply)
     },
   }
@@ -28,16 +31,25 @@ export function parisClient({ http, apiKey, nowMs = Date.now }: ParisClientParts
 
 const MOST_TEXT = 500
 
-function failureOf(reply: HttpReply, nowMs: number): IntegrationError | undefined {
-  const code = codeOfStatus(reply.status, reply.headers)
-  if (code === undefined) return undefined
+/** What a reply that is no 2xx means, by its status; the body says only why a request was refused. */
+export function failureOf(reply: HttpReply, nowMs: number): IntegrationError | undefined {
+  const byStatus = codeOfStatus(reply.status, reply.headers)
+  if (byStatus === undefined) return undefined
+  // A 409 asks to read again and retry, unless another order holds our reference: no retry changes that.
+  const isTaken = reply.status === 409 && /external_ref belongs to/.test(reply.text)
+  const code = isTaken ? 'rejected' : byStatus
   const waitMs = retryAfterMs(reply.headers['retry-after'], nowMs)
-  const unknownSku = /unknown sku|value_error\.sku/i.test(reply.text)
-  return new IntegrationError(code, {
+  const detail: IntegrationErrorDetail = {
     httpStatus: reply.status,
-    summary: `Paris answered ${reply.status}`,
+    summary: isTaken ? 'another order at Paris holds our reference' : `Paris answered ${reply.status}`,
     ...(reply.text === '' ? {} : { theirText: reply.text.slice(0, MOST_TEXT) }),
     ...(code === 'rate-limited' && waitMs !== undefined ? { retryAfterMs: waitMs } : {}),
-    ...(code === 'rejected' ? { causeCode: unknownSku ? 'sku-unknown' : 'rejected-by-target' } : {}),
-  })
+    ...(code === 'rejected' ? { causeCode: causeOf(isTaken, reply) } : {}),
+  }
+  return new IntegrationError(code, detail)
+}
+
+function causeOf(isTaken: boolean, { status, text }: HttpReply): 'duplicated-at-target' | 'sku-unknown' | 'rejected-by-target' {
+  if (isTaken) return 'duplicated-at-target'
+  return status === 422 && /unknown sku|value_error\.sku/i.test(text) ? 'sku-unknown' : 'rejected-by-target'
 }

@@ -2,6 +2,9 @@ import { z } from 'zod'
 import { quantityFrom } from '../../core/money.ts'
 import type { Flag, Fragment, Fulfilment, Identifier, Lifecycle } from '../../core/order.ts'
 
+/** What stands in a path; anything else in an id is refused before it is used. */
+export const PARIS_ID = /^[A-Za-z0-9_-]{1,80}$/
+
 const Instant = z.iso.datetime({ offset: true })
 const Quantity = z.number().transform((value, context) => {
   const text = quantityFrom(value)
@@ -9,17 +12,27 @@ const Quantity = z.number().transform((value, context) => {
   context.addIssue('is no quantity')
   return z.NEVER
 })
+// A database takes no NUL in a text.
+const text = (longest: number) =>
+  z
+    .string()
+    .max(longest)
+    .refine((value) => !value.includes('\0'), 'holds a NUL')
 
 /** An order as Paris shows it (mock contract): no prices, no currency, no version. Unknown fields are ignored. */
 export const ParisOrder = z.object({
-  id: z.string().min(1).max(80),
-  buyer: z.string().max(500),
-  status: z.string().max(80),
-  external_ref: z.string().max(200).nullable(),
-  items: z.array(z.object({ sku: z.string().min(1).max(200), qty: Quantity })).max(5_000),
+  id: z.string().regex(PARIS_ID),
+  buyer: text(500),
+  status: text(500),
+  external_ref: text(200).nullish(),
+  items: z.array(z.object({ sku: text(200).min(1), qty: Quantity })).max(5_000),
   created_at: Instant,
 })
 export type ParisOrder = z.infer<typeof ParisOrder>
+
+/** A row of a list, read no further than paging needs: one odd order must not hide the others. */
+export const ParisRow = z.looseObject({ id: z.string(), external_ref: z.unknown(), created_at: Instant })
+export type ParisRow = z.infer<typeof ParisRow>
 
 interface Meaning {
   lifecycle: Lifecycle
@@ -34,7 +47,6 @@ export const PARIS_STATUSES: Readonly<Record<string, Meaning>> = {
   ready_to_ship: { lifecycle: 'open', fulfilment: 'ready_to_ship' },
   shipped: { lifecycle: 'open', fulfilment: 'shipped' },
   delivered: { lifecycle: 'open', fulfilment: 'delivered' },
-  not_delivered: { lifecycle: 'open', fulfilment: 'not_delivered' },
   returned: { lifecycle: 'open', fulfilment: 'returned' },
   cancelled: { lifecycle: 'cancelled' },
 }
@@ -43,11 +55,13 @@ export function meaningOf(status: string): Meaning | undefined {
   return Object.hasOwn(PARIS_STATUSES, status) ? PARIS_STATUSES[status] : undefined
 }
 
+const LONGEST_RAW_STATUS = 120
+
 /** The fragment of an order. The contract has no version, so the fetch number orders what was seen and the rank guards it. */
 export function orderFragment(order: ParisOrder): Fragment {
   const meaning = meaningOf(order.status)
   const flags: Flag[] = meaning ? [] : ['unknown_status']
-  const reference: Identifier[] = order.external_ref ? [{ kind: 'reference', value: order.external_ref.toUpperCase() }] : []
+  const reference: Identifier[] = order.external_ref ? [{ kind: 'reference', value: order.external_ref.toUpperCase().slice(0, 200) }] : []
   return {
     entity: 'order',
     externalId: order.id,
@@ -60,6 +74,6 @@ export function orderFragment(order: ParisOrder): Fragment {
     flags,
     lines: order.items.map(({ sku, qty }, i) => ({ lineId: `${order.id}-${i + 1}`, sku, quantity: qty, unitPriceMinor: null })),
     confirmed: true,
-    rawStatus: order.status,
+    ...(order.status === '' ? {} : { rawStatus: order.status.slice(0, LONGEST_RAW_STATUS) }),
   }
 }

@@ -1,0 +1,204 @@
+import { z } from 'zod'
+import type { Capabilities } from '../../core/channel.ts'
+import type { Operation, Step } from '../../core/delivery.ts'
+import type { DesiredOrder } from '../../core/desired.ts'
+import { compareOrder } from '../../core/drift.ts'
+import { IntegrationError } from '../../core/integration-error.ts'
+import { isPositive, isWholePositive } from '../../core/money.ts'
+import type { AttemptLog } from '../../ports/attempt-log.ts'
+import type { Sent, Shown, Wanted } from '../../ports/target.ts'
+import type { ParisClient } from './client.ts'
+import { listOrders, PAGE_SIZE, PAGE_STEP } from './list.ts'
+import { meaningOf, PARIS_ID, ParisOrder, type ParisRow } from './order.ts'
+
+export interface OrderTarget {
+  client: ParisClient
+  capabilities: Capabilities
+  /** The server filters `GET /orders` by `external_ref`: an addition to the contract. */
+  lookUpByQuery: boolean
+}
+
+type WantedOrder = Wanted & { desired: DesiredOrder }
+
+/** A look-up reads this much further back than the first intent: Paris's clock is not the hub's. */
+const CLOCK_SLACK_MS = 3_600_000
+
+/** By id when it is known, else by our reference. */
+export async function lookUpOrder(target: OrderTarget, wanted: Wanted, log: AttemptLog, signal: AbortSignal): Promise<Shown> {
+  if (wanted.externalId !== null) return lookUpById(target.client, wanted.externalId, log, signal)
+  const rows = await (target.lookUpByQuery ? rowsByQuery : rowsByPaging)(target.client, wanted, log, signal)
+  return shownOfRows(rows)
+}
+
+async function lookUpById(client: ParisClient, externalId: string, log: AttemptLog, signal: AbortSignal): Promise<Shown> {
+  const path = pathOf(externalId)
+  try {
+    return shownOf(await log.read('look up by id', (requestId) => client.call(ParisOrder, { method: 'GET', path, requestId, signal })))
+  } catch (error) {
+    if (error instanceof IntegrationError && saysAbsent(error)) return { kind: 'absent' }
+    throw error
+  }
+}
+
+// A 404 of a gateway says nothing of the order: absence is Paris's own word for it.
+function saysAbsent({ code, detail }: IntegrationError): boolean {
+  return code === 'not-found' && /^\s*\{\s*"detail"\s*:\s*"order not found"\s*\}\s*$/.test(detail.theirText ?? '')
+}
+
+async function rowsByQuery(client: ParisClient, wanted: Wanted, log: AttemptLog, signal: AbortSignal): Promise<ParisRow[]> {
+  const rows = await log.read('look up by reference', (requestId) =>
+    listOrders(client, { offset: 0, reference: wanted.reference }, { requestId, signal }),
+  )
+  // Rows of others: this server does not filter after all, so one page proves nothing.
+  return rows.every((row) => row.external_ref === wanted.reference) ? rows : rowsByPaging(client, wanted, log, signal)
+}
+
+// Newest first, back to the first intent; the contract has no search.
+async function rowsByPaging(client: ParisClient, wanted: Wanted, log: AttemptLog, signal: AbortSignal): Promise<ParisRow[]> {
+  const sinceMs = wanted.firstSentAt === null ? 0 : Date.parse(wanted.firstSentAt) - CLOCK_SLACK_MS
+  const ours = new Map<string, ParisRow>()
+  for (let offset = 0; ; offset += PAGE_STEP) {
+    const rows = await log.read('look up by reference', (requestId) => listOrders(client, { offset }, { requestId, signal }))
+    for (const row of rows) if (row.external_ref === wanted.reference) ours.set(row.id, row)
+    const oldest = rows.at(-1)
+    if (rows.length < PAGE_SIZE || (oldest !== undefined && Date.parse(oldest.created_at) < sinceMs)) return [...ours.values()]
+  }
+}
+
+/** Of several orders with one reference the oldest is ours; the count says that there are more. */
+function shownOfRows(rows: ParisRow[]): Shown {
+  const oldest = rows.reduceRight<ParisRow | undefined>(
+    (first, row) => (first === undefined || Date.parse(row.created_at) < Date.parse(first.created_at) ? row : first),
+    undefined,
+  )
+  if (oldest === undefined) return { kind: 'absent' }
+  const parsed = ParisOrder.safeParse(oldest)
+  if (parsed.success) return shownOf(parsed.data, rows.length)
+  const field = parsed.error.issues[0]?.path.join('.') ?? ''
+  throw new IntegrationError('malformed-response', {
+    summary: `the order with our reference does not fit its schema at "${field}"`,
+    cause: parsed.error,
+  })
+}
+
+function shownOf(order: ParisOrder, orders = 1): Shown & { kind: 'found' } {
+  const meaning = meaningOf(order.status)
+  return {
+    kind: 'found',
+    externalId: order.id,
+    content: {
+      lifecycle: meaning?.lifecycle ?? null,
+      fulfilment: meaning?.fulfilment ?? null,
+      currency: null,
+      totalMinor: null,
+      lines: order.items.map(({ sku, qty }) => ({ sku, quantity: qty, unitPriceMinor: null })),
+      extra: { status: order.status.slice(0, 120), orders },
+    },
+  }
+}
+
+/** The next request, from what Paris shows: a repeated create answers the stored order, whatever was sent, so content is compared always. */
+export function nextForOrder(capabilities: Capabilities, wanted: WantedOrder, shown: Shown): Step {
+  const { desired } = wanted
+  const isCancelled = desired.lifecycle === 'cancelled'
+  if (shown.kind === 'absent') {
+    if (isCancelled) return { kind: 'done', reason: 'nothing-to-do' }
+    if (wanted.externalId !== null)
+      return { kind: 'refused', cause: 'delivered-then-missing', summary: `order ${wanted.externalId} is not there any more` }
+    if (!capabilities.createOrder) return { kind: 'unsupported', operation: 'create' }
+    return refusalOf(capabilities, desired) ?? { kind: 'send', operation: 'create' }
+  }
+  if (isCancelled && shown.content.lifecycle !== 'cancelled') return able(capabilities.cancelOrder, 'cancel')
+  if (isCancelled) return { kind: 'done', reason: 'already-there' }
+  if (shown.content.lifecycle === 'cancelled')
+    return { kind: 'refused', cause: 'rejected-by-target', summary: 'the order is cancelled there, which cannot be undone' }
+  if (compareOrder(desired, shown.content).length === 0) return { kind: 'done', reason: 'already-there' }
+  return refusalOf(capabilities, desired) ?? able(capabilities.updateOrder, 'update')
+}
+
+function able(isAble: boolean, operation: Operation): Step {
+  return isAble ? { kind: 'send', operation } : { kind: 'unsupported', operation }
+}
+
+function refusalOf(capabilities: Capabilities, desired: DesiredOrder): Step | undefined {
+  const isTaken = capabilities.fractionalQuantity ? isPositive : isWholePositive
+  const odd = desired.lines.find((line) => !isTaken(line.quantity))
+  if (odd)
+    return {
+      kind: 'refused',
+      cause: 'unsupported-by-target',
+      summary: `quantity ${odd.quantity} of ${odd.sku}: only whole pieces are taken`,
+    }
+  return desired.lines.length === 0 ? { kind: 'refused', cause: 'erp-order-invalid', summary: 'the order has no lines' } : undefined
+}
+
+/** One request. What the answer shows decides whether it was enough. */
+export async function sendOrder(
+  { client, capabilities }: OrderTarget,
+  { wanted, operation, requestId }: { wanted: WantedOrder; operation: Operation; requestId: string },
+  signal: AbortSignal,
+): Promise<Sent> {
+  const call = callFor(capabilities, wanted, operation)
+  const headers = { 'idempotency-key': idempotencyKey(wanted, operation) }
+  const order = await client.call(ParisOrder, { ...call, headers, requestId, signal }).catch((error: unknown) => {
+    throw namingSku(error, wanted.desired)
+  })
+  // An answer about somebody else's order is no answer about ours: a look-up decides.
+  if (order.external_ref && order.external_ref !== wanted.reference)
+    throw new IntegrationError('malformed-response', { summary: 'the answer shows an order with another reference' })
+  return { externalId: order.id, shown: shownOf(order) }
+}
+
+type Call = { method: 'POST' | 'PUT'; path: string; body: string }
+
+function callFor(capabilities: Capabilities, wanted: WantedOrder, operation: Operation): Call {
+  const { externalId } = wanted
+  if (operation === 'create' && capabilities.createOrder) return { method: 'POST', path: '/orders', body: bodyOf(wanted) }
+  if (operation === 'update' && capabilities.updateOrder && externalId !== null)
+    return { method: 'PUT', path: pathOf(externalId), body: bodyOf(wanted) }
+  if (operation === 'cancel' && capabilities.cancelOrder && externalId !== null)
+    return { method: 'POST', path: `${pathOf(externalId)}/cancel`, body: '{}' }
+  throw new IntegrationError('unsupported', { causeCode: 'unsupported-by-target', summary: `Paris takes no ${operation} of an order` })
+}
+
+function pathOf(id: string): string {
+  if (PARIS_ID.test(id)) return `/orders/${id}`
+  throw new IntegrationError('rejected', { causeCode: 'rejected-by-target', summary: 'the bound id is none that Paris gives' })
+}
+
+const NOBODY = 'cliente'
+
+function bodyOf({ reference, personal, desired }: WantedOrder): string {
+  const buyer = (personal?.buyerName ?? personal?.buyerNickname)?.trim().slice(0, 200)
+  const items = desired.lines.map(({ sku, quantity }) => ({ sku, qty: Number(quantity) }))
+  return JSON.stringify({ buyer: buyer || NOBODY, items, external_ref: reference })
+}
+
+/** Create: account, order, generation; so any version of a create repeats it. Update and cancel: plus version. */
+function idempotencyKey({ channel, desired, generation, version }: WantedOrder, operation: Operation): string {
+  const create = `${channel}/${desired.origin}/${desired.orderKey}/g${generation}`
+  return operation === 'create' ? create : `${create}/${operation}/v${version}`
+}
+
+const SkuProblems = z.object({ detail: z.array(z.object({ loc: z.array(z.union([z.string(), z.number()])) })) })
+
+// The SKU is ours, so it may stand in our own sentence; their text stays apart.
+function namingSku(error: unknown, desired: DesiredOrder): unknown {
+  if (!(error instanceof IntegrationError) || error.detail.causeCode !== 'sku-unknown') return error
+  const named = [...new Set(placesIn(error.detail.theirText ?? '').flatMap((at) => desired.lines[at]?.sku ?? []))]
+  if (named.length === 0) return error
+  const summary = `Paris does not know the SKU ${named.slice(0, 5).join(', ')}${named.length > 5 ? ` and ${named.length - 5} more` : ''}`
+  return new IntegrationError(error.code, { ...error.detail, summary })
+}
+
+/** Indexes of the refused items; read from the text alone when it was cut short. */
+function placesIn(text: string): number[] {
+  try {
+    const problems = SkuProblems.safeParse(JSON.parse(text))
+    if (problems.success)
+      return problems.data.detail.flatMap(({ loc }) => (loc[1] === 'items' && typeof loc[2] === 'number' ? [loc[2]] : []))
+  } catch {
+    // cut short
+  }
+  return [...text.matchAll(/"items",\s*(\d{1,5})\s*,/g)].map((found) => Number(found[1]))
+}
