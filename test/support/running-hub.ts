@@ -24,6 +24,8 @@ export interface RunningHub {
   odoo(method: string, path: string, body?: unknown): Promise<unknown>
   meli(method: string, path: string, body?: unknown): Promise<unknown>
   paris(method: string, path: string, body?: unknown): Promise<unknown>
+  /** Stops the services and leaves the rest as it is. */
+  halt(): Promise<void>
   /** Stops and starts the services, as a restart would. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -104,6 +106,7 @@ export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
     odoo: (method, path, body) => admin(odoo.url, method, path, body),
     meli: (method, path, body) => admin(meli.url, method, path, body),
     paris: (method, path, body) => admin(paris.url, method, path, body),
+    halt,
     async restart() {
       await halt()
       start(hub)
