@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { channelProblems, channelsOf, concurrencyOf } from './channel-settings.ts'
+import { type Config, ConfigError, loadConfig } from './config.ts'
+
+let home: string
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'rosh-config-'))
+})
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+function yaml(text: string): string {
+  const path = join(home, `${Math.random()}.yaml`)
+  writeFileSync(path, text)
+  return path
+}
+
+const load = (env: Record<string, string> = {}, demo = false): Config =>
+  loadConfig({ ROSH_HOME: home, ROSH_CONFIG: yaml('{}'), ...env }, { demo })
+
+function problemsOf(env: Record<string, string>, demo = false): string[] {
+  try {
+    load(env, demo)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('the configuration', () => {
+  test('on embedded defaults everything is simulated, and every secret but the simulator key is generated', () => {
+    const config = load()
+    expect([config.odoo.simulated, config.mercadolibre.simulated, config.paris.simulated]).toEqual([true, true, true])
+    expect(config.databaseUrl).toBeNull()
+    expect(config.httpPort).toBe(8000)
+    expect(config.paris.apiSecret.reveal()).toHaveLength(43)
+    expect(load().paris.apiSecret.reveal()).toBe(config.paris.apiSecret.reveal())
+  })
+
+  test('names every problem at once, each with its variable', () => {
+    const problems = problemsOf({ HTTP_PORT: 'x', ODOO_URL: 'ftp://odoo', OUTBOX_MAX_ATTEMPTS: '0', ENV: 'prod' })
+    expect(problems.map((p) => p.split(':')[0]).sort()).toEqual(['ENV', 'HTTP_PORT', 'ODOO_URL', 'OUTBOX_MAX_ATTEMPTS'])
+  })
+
+  test('a real part needs all of its variables', () => {
+    expect(problemsOf({ ODOO_URL: 'https://odoo.example' })).toEqual([
+      'ODOO_DB: needed because ODOO_URL is set',
+      'ODOO_USER: needed because ODOO_URL is set',
+      'ODOO_PASSWORD: needed because ODOO_URL is set',
+    ])
+  })
+
+  test.each([
+    ['PARIS_API_SECRET', 'change-me'],
+    ['ML_WEBHOOK_SECRET', 'short'],
+    ['ODOO_WEBHOOK_PATH_SECRET', 'change-me'],
+  ])('%s=%s is refused', (name, value) => {
+    expect(problemsOf({ [name]: value })[0]).toMatch(new RegExp(`^${name}: `))
+  })
+
+  test('demo mode is refused in production and ends when a part is real', () => {
+    expect(problemsOf({ ENV: 'production' }, true)[0]).toMatch(/^ENV: /)
+    const real = { PARIS_BASE_URL: 'https://paris.example', PARIS_API_KEY: 'a-real-key', PARIS_API_SECRET: 'a-secret-of-some-length' }
+    expect(load(real, true).demo).toBe(false)
+    expect(load({}, true).demo).toBe(true)
+  })
+
+  test('the database is composed of its parts, and DATABASE_URL wins', () => {
+    const parts = { APP_DB_HOST: 'db', APP_DB_USER: 'hub', APP_DB_PASSWORD: 'p@ss', APP_DB_NAME: 'orders' }
+    expect(load(parts).databaseUrl?.reveal()).toBe('postgresql://hub:p%40ss@db:5432/orders')
+    expect(load({ ...parts, DATABASE_URL: 'postgresql://one/two' }).databaseUrl?.reveal()).toBe('postgresql://one/two')
+  })
+
+  test('HTTP_PORT wins over PORT', () => {
+    expect(load({ PORT: '8080' }).httpPort).toBe(8080)
+    expect(load({ PORT: '8080', HTTP_PORT: '8001' }).httpPort).toBe(8001)
+  })
+
+  test('a variable that no longer applies is named with its replacement', () => {
+    expect(load({ PUBSUB_PROJECT_ID: 'x' }).warnings[0]).toMatch(/^PUBSUB_PROJECT_ID does not apply: /)
+  })
+
+  test('a secret prints as [secret] wherever it lands', () => {
+    const { password } = load({ ODOO_URL: 'https://o.example', ODOO_DB: 'd', ODOO_USER: 'u', ODOO_PASSWORD: 'hunter2hunter2' }).odoo
+    expect(`${password} ${JSON.stringify({ password })} ${inspect({ password })}`).not.toContain('hunter2')
+  })
+
+  test('a YAML field that does not fit is named with its file', () => {
+    expect(problemsOf({ ROSH_CONFIG: yaml('routing: [{ name: x, when: {}, to: 3 }]') })[0]).toMatch(/routing\.0\.to/)
+    expect(problemsOf({ ROSH_CONFIG: yaml('a: [') })[0]).toMatch(/not readable as YAML/)
+    expect(problemsOf({ ROSH_CONFIG: '/nowhere.yaml' })[0]).toMatch(/^ROSH_CONFIG: there is no file/)
+    expect(problemsOf({ ROSH_CONFIG: yaml('unknown: 1') })).toHaveLength(1)
+  })
+})
+
+describe('the channels', () => {
+  const file = `
+mercadolibre: { accounts: ['1001'] }
+channels: { 'mercadolibre:1001': { concurrency: 3, timing: { timeoutMs: 900 } }, 'paris:main': { enabled: false } }`
+
+  test('declare what the configured mode can do: a real seller cannot create orders', () => {
+    const real = { ML_CLIENT_ID: '1', ML_CLIENT_SECRET: 'x', ML_REDIRECT_URI: 'https://hub.example/cb' }
+    const of = (env: Record<string, string>) =>
+      channelsOf(load({ ROSH_CONFIG: yaml(file), ...env })).find((c) => c.marketplace === 'mercadolibre')
+    expect(of({})?.capabilities).toMatchObject({ createOrder: true, updateStock: true })
+    expect(of(real)?.capabilities).toMatchObject({ createOrder: false, updateOrder: false, cancelOrder: false, updateStock: true })
+  })
+
+  test('take their settings from the file', () => {
+    const config = load({ ROSH_CONFIG: yaml(file) })
+    expect(concurrencyOf(config, 'mercadolibre:1001')).toBe(3)
+    expect(channelsOf(config).map((c) => [c.id, c.enabled, c.timing.timeoutMs])).toEqual([
+      ['odoo', true, 90_000],
+      ['mercadolibre:1001', true, 900],
+      ['paris:main', false, 15_000],
+    ])
+  })
+
+  test('a lease that is too short, a stranger and a rule that leads nowhere are named', () => {
+    const bad = yaml(`
+channels: { odoo: { timing: { leaseMs: 300 } }, 'mercadolibre:9': {} }
+routing: [{ name: r, when: {}, to: ['ripley'] }]`)
+    const problems = channelProblems(load({ ROSH_CONFIG: bad }))
+    expect(problems).toHaveLength(3)
+    expect(problems[0]).toMatch(/leaseMs \(300\) must exceed/)
+  })
+})
