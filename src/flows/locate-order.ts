@@ -69,10 +69,11 @@ async function askErp(erp: Pick<Erp, 'find'>, typed: string): Promise<ErpAnswer>
   }
 }
 
-// The ERP may know it by a reference that the hub does not index, while the hub holds the order under its ERP id.
+// The ERP may know it by a reference that the hub does not index, while the hub holds the order, or its quarantine, under its ERP id.
 async function heldUnderErpId(trace: OrderTrace, identifier: TypedIdentifier, answer: ErpAnswer | null): Promise<OrderFacts | null> {
   const [only, second] = answer?.kind === 'found' ? answer.orders : []
   if (!only || second) return null
   const held = await trace.resolve(readIdentifier(`odoo-${only.erpId}`))
+  if (held.kind === 'unapplied') return trace.factsOfUnapplied(held.unapplied, identifier.text, null)
   return held.kind === 'found' ? trace.facts(held.orderId, identifier.text, null) : null
 }

@@ -28,6 +28,8 @@ export interface RunningHub {
   halt(): Promise<void>
   /** Stops and starts the services, as a restart would. */
   restart(): Promise<void>
+  /** MercadoLibre goes away: nothing listens on its port any more. */
+  stopMeli(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -39,7 +41,8 @@ export interface HubOptions {
   odooVersion?: 14 | 19
 }
 
-const YAML = `
+/** Two MercadoLibre accounts and Paris, a rule for each team; quick enough for a test. */
+export const HUB_YAML = `
 mercadolibre: { accounts: ['1001', '1002'] }
 taxMode: { kind: price-included-tax, taxId: 2 }
 collectOverlapSeconds: 60
@@ -60,7 +63,7 @@ channels:
 export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
   const home = await mkdtemp(join(tmpdir(), 'rosh-e2e-'))
   const ledger = (name: string): string => join(home, `${name}.ledger.jsonl`)
-  await writeFile(join(home, 'hub.yaml'), options.yaml ?? YAML)
+  await writeFile(join(home, 'hub.yaml'), options.yaml ?? HUB_YAML)
   const odoo = await startOdooSim({ ledgerPath: ledger('odoo-sim'), port: 0, version: options.odooVersion ?? 19 })
   const meli = await startMeliSim({ ledgerPath: ledger('meli-sim') })
   const paris = await startParisMock({ ledgerPath: ledger('paris-mock') })
@@ -80,6 +83,8 @@ export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
   const quiet = { info: () => {}, warn: () => {}, error: () => {} }
   let stopping = new AbortController()
   let running: Promise<unknown> = Promise.resolve()
+  let meliClosed: Promise<void> | undefined
+  const stopMeli = (): Promise<void> => (meliClosed ??= meli.close())
   const start = (hub: Hub): void => {
     stopping = new AbortController()
     running = Promise.all((options.services ?? SERVICES).map((service) => runService(service, hub, stopping.signal)))
@@ -111,12 +116,13 @@ export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
       await halt()
       start(hub)
     },
+    stopMeli,
     async stop() {
       await halt()
       await server.close()
       await hub.close()
       await owner.end()
-      await Promise.all([odoo.close(), meli.close(), paris.close()])
+      await Promise.all([odoo.close(), stopMeli(), paris.close()])
       await database.drop()
       await rm(home, { recursive: true, force: true })
     },
