@@ -41,9 +41,10 @@ export async function audit(input: AuditInput & { incidents: string | null }): P
     ...checkInvariants(world),
     ...results.flatMap((result) => result.breach ?? []),
   ]
+  const inScope = (some: OrderCheck[]): number => some.filter((check) => check.settled && check.inScope).length
   const count = (kind: Breach['kind']): number => breaches.filter((breach) => breach.kind === kind).length
   return {
-    checked: { erpToMarketplace: erpBorn.filter((c) => c.settled).length, marketplaceToErp: sales.filter((c) => c.settled).length },
+    checked: { erpToMarketplace: inScope(erpBorn), marketplaceToErp: inScope(sales) },
     unsettled: checks.length - settled.length,
     lost: count('lost'),
     doubled: count('doubled'),

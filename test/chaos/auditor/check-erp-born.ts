@@ -1,5 +1,5 @@
 import { type Breach, breach, seqText } from './breach.ts'
-import { type Difference, differences, hubView, type HubView } from './compare.ts'
+import { type Difference, differences, erpFulfilment, hubView, type HubView } from './compare.ts'
 import { type ErpOrder, isConfirmed } from './erp-ledger.ts'
 import type { BindingRow, SilverRow } from './hub-tables.ts'
 import type { MarketplaceOrder } from './marketplace-ledgers.ts'
@@ -16,6 +16,8 @@ export interface OrderCheck {
   key: string
   /** False: it changed so recently that nothing is judged yet. */
   settled: boolean
+  /** It belongs at a target, or is at one. */
+  inScope: boolean
   breaches: Breach[]
 }
 
@@ -57,6 +59,7 @@ function checkOne(world: World, order: ErpOrder, there: readonly MarketplaceOrde
     origin: 'odoo',
     key: order.id,
     settled: Math.max(order.changedAt, ...there.map((one) => one.changedAt)) <= world.quietSince,
+    inScope: routed.length > 0 || there.length > 0,
     breaches,
   }
 }
@@ -143,7 +146,7 @@ function bindingDifferences(order: ErpOrder, binding: BindingRow | undefined, ta
 
 function contentDifferences({ order }: Found, silver: SilverRow, target: MarketplaceOrder, told: string | null): Difference[] {
   const hub = hubView(silver)
-  const erp: HubView = { ...order, fulfilment: told === null ? order.pickingFulfilment : order.fulfilment }
+  const erp: HubView = { ...order, fulfilment: told === null ? order.pickingFulfilment : erpFulfilment(order.fulfilment, told) }
   // Until the marketplace says something the hub shows how the delivery order stands.
   if (told === 'none' && hub.fulfilment === order.pickingFulfilment) hub.fulfilment = 'none'
   const isCancelled = [order.lifecycle, hub.lifecycle, target.lifecycle].every((one) => one === 'cancelled')

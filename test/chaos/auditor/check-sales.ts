@@ -1,6 +1,6 @@
 import { type Breach, breach, seqText } from './breach.ts'
 import type { OrderCheck } from './check-erp-born.ts'
-import { type Difference, differences, hubView } from './compare.ts'
+import { type Difference, differences, erpFulfilment, hubView } from './compare.ts'
 import type { ErpOrder } from './erp-ledger.ts'
 import type { BindingRow, SilverRow } from './hub-tables.ts'
 import { OUR_REFERENCE, type Sale } from './sales.ts'
@@ -30,6 +30,7 @@ function checkSale(world: World, sale: Sale): OrderCheck {
     origin: sale.channel,
     key: sale.id,
     settled: Math.max(sale.changedAt, ...copies.map((order) => order.changedAt)) <= world.quietSince,
+    inScope: sale.paid || copies.length > 0,
     breaches: [...doubled(found, copies), ...checkCopy(found, copies)],
   }
 }
@@ -92,8 +93,9 @@ function bindingDifferences(sale: Sale, order: ErpOrder, binding: BindingRow | u
 
 function contentDifferences(sale: Sale, order: ErpOrder, silver: SilverRow): Difference[] {
   const hub = hubView(silver)
+  const erp = { ...order, lifecycle: erpLifecycle(sale, order), fulfilment: erpFulfilment(order.fulfilment, sale.fulfilment) }
   const isCancelled = [order.lifecycle, hub.lifecycle, sale.lifecycle].every((one) => one === 'cancelled')
-  return differences({ ...order, lifecycle: erpLifecycle(sale, order) }, hub, sale, { cancelled: isCancelled })
+  return differences(erp, hub, sale, { cancelled: isCancelled })
 }
 
 // The ERP has no word for a cancellation that was only asked for, and what is held on purpose is not confirmed there.

@@ -19,6 +19,13 @@ export function hubView({ canonical }: SilverRow): HubView {
   }
 }
 
+const NOT_READY_TO_LEAVE = ['none', 'awaiting_acceptance', 'to_prepare']
+
+/** Until a parcel is ready to leave the hub notes nothing in the ERP, so its silence agrees with every such word. */
+export function erpFulfilment(said: string | null, told: string | null): string | null {
+  return said === 'none' && told !== null && NOT_READY_TO_LEAVE.includes(told) ? told : said
+}
+
 /** The fields on which three views disagree; a null is a view whose contract does not carry the field. */
 export function differences(erp: HubView, hub: HubView, target: HubView, settled: { cancelled: boolean }): Difference[] {
   const found: Difference[] = []

@@ -140,7 +140,9 @@ export function readParisOrders(lines: readonly LedgerLine[]): MarketplaceOrder[
 }
 
 const PARIS_WORDS: Record<string, string> = {
-  created: 'none',
+  created: 'to_prepare',
+  accepted: 'to_prepare',
+  confirmed: 'to_prepare',
   ready_to_ship: 'ready_to_ship',
   shipped: 'shipped',
   delivered: 'delivered',
