@@ -118,8 +118,11 @@ export function survivesFaults(there: () => MarketplaceWorld): void {
       const armed = world.fail('read', { kind: 'hang' }, ALWAYS)
       if (!armed) return context.skip()
       await armed
+      const began = performance.now()
       const work = world.marketplace.fetchOrder(world.unknownPointer, aLog().log, AbortSignal.timeout(50))
       expect(['no-answer', 'unreachable']).toContain((await failureOf(work)).code)
+      // Before its own time-out ends it.
+      expect(performance.now() - began).toBeLessThan(1_100)
     })
 
     test('where nobody listens nothing was sent', async (context) => {

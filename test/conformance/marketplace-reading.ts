@@ -37,6 +37,14 @@ export function readsOrders(there: () => MarketplaceWorld): void {
       expect(reads.filter((one) => !seen.has(one.requestId))).toEqual([])
     })
 
+    test('a fetch brings everything that belongs to the sale', async (context) => {
+      const world = there()
+      if (!world.buy) return context.skip()
+      const { resource, parts } = await world.buy(lines)
+      const fetched = await world.marketplace.fetchOrder(resource, aLog().log, patient())
+      expect(fetched.fragments.map((one) => one.externalId)).toEqual(expect.arrayContaining(parts))
+    })
+
     test('every request of a fetch is an attempt of its own', async (context) => {
       const world = there()
       if (!world.buy) return context.skip()

@@ -31,10 +31,12 @@ export function deliversOrders(there: () => MarketplaceWorld): void {
       const world = there()
       if (!world.marketplace.capabilities.createOrder) context.skip()
       const { log, reads } = aLog()
+      const before = (await world.requests()).length
       expect(await world.marketplace.lookUp(aWanted(world), log, patient())).toEqual(ABSENT)
-      const seen = new Set((await world.requests()).map((one) => one.requestId))
+      const seen = (await world.requests()).slice(before).map((one) => one.requestId)
       expect(reads.length).toBeGreaterThan(0)
-      expect(reads.filter((one) => !seen.has(one.requestId) || one.outcome !== 'ok')).toEqual([])
+      expect(reads.map((one) => one.requestId)).toEqual(seen)
+      expect(reads.filter((one) => one.outcome !== 'ok')).toEqual([])
     })
 
     test('a create is one request under the id it was given, and its answer or a look-up shows the version', async (context) => {
@@ -70,6 +72,78 @@ export function deliversOrders(there: () => MarketplaceWorld): void {
         const money = world.currency === null ? {} : { currency: world.currency, totalMinor: 30_980 }
         expect(shown.content).toMatchObject(money)
       }
+    })
+
+    test('an id that is known decides, whatever carries the reference', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.createOrder) context.skip()
+      const [one, other] = [aWanted(world), aWanted(world)]
+      const { id } = await created(world, one)
+      await created(world, other)
+      expect((await found(world, { ...other, externalId: id })).externalId).toBe(id)
+    })
+
+    test('an order that many newer ones lie above is found, back to its first send', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.createOrder || !world.buy || world.pageSize === 0) return context.skip()
+      const wanted = aWanted(world)
+      const firstSentAt = new Date().toISOString()
+      const { id } = await created(world, wanted)
+      for (let i = 0; i < world.pageSize + 2; i++) await world.buy([{ sku: 'LAMP-1', quantity: 1, unitPriceMinor: 9_990 }])
+      expect((await found(world, { ...wanted, firstSentAt })).externalId).toBe(id)
+    })
+
+    test('an order whose buyer was erased is created all the same, and what is shown of any order names nobody', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.createOrder) context.skip()
+      for (const personal of [null, { buyerName: 'Ana Rojas', buyerNickname: 'Ana Rojas' }]) {
+        const wanted = aWanted(world, { personal })
+        const { shown } = await created(world, wanted)
+        for (const one of [shown, await found(world, wanted)]) {
+          expect(one.kind).toBe('found')
+          expect(JSON.stringify(one)).not.toMatch(world.buyerText)
+          expect(JSON.parse(JSON.stringify(one))).toEqual(one)
+        }
+      }
+    })
+
+    test('what comes next is decided from what it is given, without a request and without a change of it', async () => {
+      const world = there()
+      const content = { lifecycle: 'open' as const, fulfilment: null, currency: null, totalMinor: null, lines: [], extra: {} }
+      const shown: Shown = { kind: 'found', externalId: '2000000000000001', content }
+      const before = (await world.requests()).length
+      for (const lifecycle of ['open', 'cancelled'] as const) {
+        for (const seen of [ABSENT, shown]) {
+          const wanted = aWanted(world, { order: { lifecycle } })
+          const copy = structuredClone({ wanted, seen })
+          const steps = [1, 2, 3].map(() => world.marketplace.next(wanted, seen))
+          expect(steps).toEqual([steps[0], steps[0], steps[0]])
+          expect({ wanted, seen }).toEqual(copy)
+        }
+      }
+      expect((await world.requests()).length).toBe(before)
+    })
+
+    test('an order that was there and is gone is not created again', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.createOrder) context.skip()
+      const bound = aWanted(world, { externalId: world.unknownPointer.split('/').at(-1) ?? '' })
+      const step = world.marketplace.next(bound, await lookUp(world, bound))
+      expect(step).toMatchObject({ kind: 'refused', cause: 'delivered-then-missing' })
+    })
+
+    test('where a create is idempotent, the same reference again leaves one order and answers it', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.idempotentCreate) context.skip()
+      const wanted = aWanted(world)
+      const { id } = await created(world, wanted)
+      const again = await send(world, { ...wanted, desired: { ...wanted.desired, ...oneMore(wanted.desired) } }, 'create', ABSENT)
+      expect([again.externalId, await world.countOf(wanted.reference)]).toEqual([id, 1])
+      // It may have ignored what was sent: what its answer shows is what counts.
+      const newer = nextVersion(wanted, id, oneMore(wanted.desired))
+      const shown = await found(world, newer)
+      const step = world.marketplace.next(newer, again.shown ?? shown)
+      expect(step).toEqual(world.marketplace.next(newer, shown))
     })
 
     test('another generation of an order is another reference', async (context) => {

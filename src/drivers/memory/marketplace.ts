@@ -1,13 +1,14 @@
 import type { Capabilities } from '../../core/channel.ts'
+import type { Operation } from '../../core/delivery.ts'
 import type { DesiredOrder } from '../../core/desired.ts'
-import type { Operation, Step } from '../../core/delivery.ts'
-import { compareOrder } from '../../core/drift.ts'
 import type { Reading } from '../../core/inbound-event.ts'
-import { IntegrationError, type IntegrationErrorCode } from '../../core/integration-error.ts'
+import { IntegrationError } from '../../core/integration-error.ts'
 import type { Fragment, Fulfilment } from '../../core/order.ts'
 import type { AttemptLog } from '../../ports/attempt-log.ts'
 import type { Fetched, Marketplace, SweepPage } from '../../ports/marketplace.ts'
 import type { Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
+import { type MemoryFault, meet } from './fault.ts'
+import { nextStep } from './next-step.ts'
 
 export interface MemoryOrder {
   id: string
@@ -18,10 +19,9 @@ export interface MemoryOrder {
   currency: string | null
   totalMinor: number | null
   version: string
+  /** Its parcel, fetched as a fragment of its own. */
+  shipmentId?: string
 }
-
-/** What a request meets: nothing (it works), an answer that is lost after it took effect, or a failure without effect. */
-export type MemoryFault = 'answer-lost' | IntegrationErrorCode
 
 export interface MemoryMarketplace extends Marketplace {
   orders: Map<string, MemoryOrder>
@@ -29,12 +29,21 @@ export interface MemoryMarketplace extends Marketplace {
   requests: { requestId: string; what: string }[]
   /** Faults of the next sends, first in first out. */
   faults: MemoryFault[]
-  /** Faults of the next look-ups and fetches. */
+  /** Faults of the next look-ups, fetches and sweeps. */
   readFaults: MemoryFault[]
+  /** SKUs that a send is refused for. */
+  unknownSkus: Set<string>
   /** A buyer checks out. */
   buy(order: Omit<MemoryOrder, 'version' | 'cancelled' | 'reference'>): void
   /** Changes an order as the marketplace itself would. */
   change(id: string, change: Partial<MemoryOrder>): void
+}
+
+export interface MemoryOptions {
+  /** The marketplace's clock, milliseconds since the epoch; without one every change is a second later than the one before. */
+  nowMs?: () => number
+  /** Rows of one page of a sweep. */
+  pageSize?: number
 }
 
 export const EVERYTHING: Capabilities = {
@@ -46,95 +55,109 @@ export const EVERYTHING: Capabilities = {
   idempotentCreate: false,
 }
 
+type World = Pick<MemoryMarketplace, 'channel' | 'capabilities' | 'orders' | 'requests' | 'faults' | 'readFaults' | 'unknownSkus'> & {
+  version(): string
+  pageSize: number
+}
+
 /** A marketplace in memory, for flow tests: it never dedupes, and fails as told. */
-export function memoryMarketplace(channel: string, capabilities: Capabilities = EVERYTHING): MemoryMarketplace {
-  const orders = new Map<string, MemoryOrder>()
-  const requests: MemoryMarketplace['requests'] = []
-  const faults: MemoryFault[] = []
-  const readFaults: MemoryFault[] = []
+export function memoryMarketplace(
+  channel: string,
+  capabilities: Capabilities = EVERYTHING,
+  { nowMs, pageSize = 50 }: MemoryOptions = {},
+): MemoryMarketplace {
   let clock = Date.UTC(2026, 0, 1)
-  const version = (): string => new Date((clock += 1000)).toISOString()
-
-  async function request<T>(requestId: string, what: string, effect: () => T): Promise<T> {
-    const fault = (what === 'look-up' || what === 'fetch' ? readFaults : faults).shift()
-    if (fault !== undefined && fault !== 'answer-lost') throw new IntegrationError(fault, { summary: `told to fail with ${fault}` })
-    requests.push({ requestId, what })
-    const answer = effect()
-    if (fault === 'answer-lost') throw new IntegrationError('no-answer', { summary: 'the answer was lost' })
-    return answer
+  const version = (): string => {
+    clock = nowMs ? Math.max(clock + 1, nowMs()) : clock + 1000
+    return new Date(clock).toISOString()
   }
-
-  function apply(wanted: Wanted, operation: Operation): Sent {
-    const desired = wanted.desired as DesiredOrder
-    const id = operation === 'create' ? String(2_000_000_000_000 + orders.size + 1) : (wanted.externalId ?? '')
-    const known = orders.get(id)
-    if (operation !== 'create' && !known) throw new IntegrationError('not-found', { summary: 'no such order' })
-    const order: MemoryOrder = {
-      id,
-      reference: wanted.reference,
-      cancelled: operation === 'cancel',
-      fulfilment: known?.fulfilment ?? 'none',
-      lines: operation === 'cancel' ? (known?.lines ?? []) : desired.lines,
-      currency: desired.currency,
-      totalMinor: desired.totalMinor,
-      version: version(),
-    }
-    orders.set(id, order)
-    return { externalId: id, shown: shownOf(order) }
+  const orders = new Map<string, MemoryOrder>()
+  const world: World = {
+    channel,
+    capabilities,
+    orders,
+    requests: [],
+    faults: [],
+    readFaults: [],
+    unknownSkus: new Set(),
+    version,
+    pageSize,
   }
-
   return {
     channel,
     capabilities,
     looksFirst: false,
     orders,
-    requests,
-    faults,
-    readFaults,
+    requests: world.requests,
+    faults: world.faults,
+    readFaults: world.readFaults,
+    unknownSkus: world.unknownSkus,
     buy: (order) => void orders.set(order.id, { ...order, reference: null, cancelled: false, version: version() }),
     change: (id, change) => {
       const order = orders.get(id)
       if (!order) throw new Error(`no order ${id}`)
       orders.set(id, { ...order, ...change, version: version() })
     },
-    lookUp: (wanted, log) =>
-      log.read('look-up', (requestId) =>
-        request(requestId, 'look-up', () => {
-          const found = wanted.externalId
-            ? orders.get(wanted.externalId)
-            : [...orders.values()].find((o) => o.reference === wanted.reference)
-          return found ? shownOf(found) : ({ kind: 'absent' } as const)
-        }),
-      ),
+    lookUp: (wanted, log, signal) =>
+      log.read('look up', (requestId) => read(world, { requestId, what: 'look-up', signal }, () => find(world, wanted))),
     next: (wanted, shown) => nextStep(wanted, shown, capabilities),
-    send: (wanted, operation, _shown, requestId) => request(requestId, operation, () => apply(wanted, operation)),
-    fetchOrder: (resource, log) => fetchOrder(resource, log, { request, orders, channel }),
-    listChanged: (since): Promise<SweepPage> =>
-      Promise.resolve({
-        resources: [...orders.values()]
-          .filter((o) => o.version >= since)
-          .map((o) => ({ resource: `/orders/${o.id}`, orderKey: o.id, version: o.version })),
-        next: null,
-      }),
+    send: (wanted, operation, _shown, requestId, signal) => send(world, { wanted, operation, requestId }, signal),
+    fetchOrder: (resource, log, signal) => fetchOrder(world, resource, log, signal),
+    listChanged: (since, page, signal) =>
+      read(world, { requestId: '', what: 'sweep', signal }, () => changedPage(world, since, Number(page ?? '0'))),
     missedEvents: (): Promise<Reading> => Promise.resolve({ kind: 'events', events: [] }),
   }
 }
 
-function nextStep(wanted: Wanted, shown: Shown, capabilities: Capabilities): Step {
-  if (wanted.desired.kind === 'stock') return { kind: 'unsupported', operation: 'stock' }
-  const { desired } = wanted
-  const cancelled = desired.lifecycle === 'cancelled'
-  if (shown.kind === 'absent') {
-    if (cancelled) return { kind: 'done', reason: 'nothing-to-do' }
-    // It was there once: only a person may decide to make it anew.
-    if (wanted.externalId !== null)
-      return { kind: 'refused', cause: 'delivered-then-missing', summary: `order ${wanted.externalId} is not there any more` }
-    return capabilities.createOrder ? { kind: 'send', operation: 'create' } : { kind: 'unsupported', operation: 'create' }
+function read<T>(
+  world: World,
+  { requestId, what, signal }: { requestId: string; what: string; signal: AbortSignal },
+  answer: () => T,
+): Promise<T> {
+  return meet(world.readFaults.shift(), signal, () => {
+    if (requestId !== '') world.requests.push({ requestId, what })
+    return answer()
+  })
+}
+
+function find({ orders }: World, { externalId, reference }: Wanted): Shown {
+  const found = externalId === null ? [...orders.values()].find((o) => o.reference === reference) : orders.get(externalId)
+  return found ? shownOf(found) : { kind: 'absent' }
+}
+
+async function send(
+  world: World,
+  { wanted, operation, requestId }: { wanted: Wanted; operation: Operation; requestId: string },
+  signal: AbortSignal,
+): Promise<Sent> {
+  const { createOrder, updateOrder, cancelOrder } = world.capabilities
+  const able = { create: createOrder, update: updateOrder, cancel: cancelOrder, confirm: false, note: false, track: false, stock: false }
+  if (!able[operation]) throw new IntegrationError('unsupported', { summary: `the marketplace takes no ${operation}` })
+  return meet(world.faults.shift(), signal, () => {
+    world.requests.push({ requestId, what: operation })
+    return apply(world, wanted, operation)
+  })
+}
+
+function apply({ orders, unknownSkus, version }: World, wanted: Wanted, operation: Operation): Sent {
+  const desired = wanted.desired as DesiredOrder
+  const id = operation === 'create' ? String(2_000_000_000_000 + orders.size + 1) : (wanted.externalId ?? '')
+  const known = orders.get(id)
+  if (operation !== 'create' && !known) throw new IntegrationError('not-found', { summary: 'no such order' })
+  const unknown = desired.lines.find((line) => unknownSkus.has(line.sku))
+  if (operation !== 'cancel' && unknown)
+    throw new IntegrationError('rejected', { causeCode: 'sku-unknown', summary: `the marketplace does not know the SKU ${unknown.sku}` })
+  const order: MemoryOrder = {
+    ...(known ?? { id, fulfilment: 'none' }),
+    reference: wanted.reference,
+    cancelled: operation === 'cancel',
+    lines: operation === 'cancel' ? (known?.lines ?? []) : desired.lines.map(({ lineId: _lineId, ...line }) => line),
+    currency: desired.currency,
+    totalMinor: desired.totalMinor,
+    version: version(),
   }
-  if (compareOrder(desired, shown.content).length === 0) return { kind: 'done', reason: 'already-there' }
-  const operation = cancelled ? 'cancel' : 'update'
-  const able = cancelled ? capabilities.cancelOrder : capabilities.updateOrder
-  return able ? { kind: 'send', operation } : { kind: 'unsupported', operation }
+  orders.set(id, order)
+  return { externalId: id, shown: shownOf(order) }
 }
 
 function shownOf(order: MemoryOrder): Shown & { kind: 'found' } {
@@ -146,35 +169,50 @@ function shownOf(order: MemoryOrder): Shown & { kind: 'found' } {
   }
 }
 
-interface Inside {
-  request<T>(requestId: string, what: string, effect: () => T): Promise<T>
-  orders: Map<string, MemoryOrder>
-  channel: string
-}
-
-async function fetchOrder(resource: string, log: AttemptLog, inside: Inside): Promise<Fetched> {
-  const id = resource.replace(/^\/orders\//, '')
-  const order = await log.read('fetch order', (requestId) => inside.request(requestId, 'fetch', () => inside.orders.get(id)))
-  if (!order) throw new IntegrationError('not-found', { summary: 'the marketplace does not show this order' })
-  return { orderKey: order.id, fragments: [fragmentOf(order)], personal: { buyerName: `Buyer of ${order.id}` } }
-}
-
-function fragmentOf(order: MemoryOrder): Fragment {
+function changedPage({ orders, pageSize }: World, sinceIso: string, offset: number): SweepPage {
+  const changed = [...orders.values()]
+    .filter((o) => Date.parse(o.version) >= Date.parse(sinceIso))
+    .sort((a, b) => Date.parse(a.version) - Date.parse(b.version))
+  const next = offset + pageSize
   return {
+    resources: changed.slice(offset, next).map((o) => ({ resource: `/orders/${o.id}`, orderKey: o.id, version: o.version })),
+    next: next < changed.length ? String(next) : null,
+  }
+}
+
+async function fetchOrder(world: World, resource: string, log: AttemptLog, signal: AbortSignal): Promise<Fetched> {
+  const id = /^\/orders\/(\d+)$/.exec(resource)?.[1]
+  if (id === undefined) throw new IntegrationError('rejected', { causeCode: 'webhook-refused', summary: 'the resource is no order' })
+  const order = await log.read('fetch order', (requestId) =>
+    read(world, { requestId, what: 'fetch', signal }, () => {
+      const found = world.orders.get(id)
+      if (!found) throw new IntegrationError('not-found', { summary: 'the marketplace does not show this order' })
+      return found
+    }),
+  )
+  return { orderKey: order.id, fragments: fragmentsOf(order), personal: { buyerName: `Buyer of ${order.id}` } }
+}
+
+function fragmentsOf(order: MemoryOrder): Fragment[] {
+  const { id, shipmentId, version, fulfilment } = order
+  const own: Fragment = {
     entity: 'order',
-    externalId: order.id,
-    orderKey: order.id,
-    version: order.version,
+    externalId: id,
+    orderKey: id,
+    version,
     identifiers: [
-      { kind: 'marketplace-order', value: order.id },
+      { kind: 'marketplace-order', value: id },
       ...(order.reference ? [{ kind: 'reference' as const, value: order.reference }] : []),
     ],
     payment: 'paid',
     lifecycle: order.cancelled ? 'cancelled' : 'open',
-    fulfilment: order.fulfilment,
+    fulfilment,
     ...(order.currency === null ? {} : { currency: order.currency }),
     ...(order.totalMinor === null ? {} : { totalMinor: order.totalMinor }),
-    lines: order.lines.map((line, i) => ({ lineId: `${order.id}-${i + 1}`, ...line })),
+    lines: order.lines.map((line, i) => ({ lineId: `${id}-${i + 1}`, ...line })),
     confirmed: true,
   }
+  if (shipmentId === undefined) return [own]
+  const identifiers = [{ kind: 'shipment' as const, value: shipmentId }]
+  return [own, { entity: 'shipment', externalId: shipmentId, orderKey: id, version, identifiers, fulfilment }]
 }

@@ -1,0 +1,4 @@
+import { marketplaceConformance } from './marketplace.ts'
+import { memoryWorld } from './memory-world.ts'
+
+marketplaceConformance('the marketplace in memory', () => Promise.resolve(memoryWorld()))
