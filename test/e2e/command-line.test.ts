@@ -1,0 +1,226 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { registerAuth } from '../../src/cli/auth.ts'
+import { type CliContext, CliError } from '../../src/cli/context.ts'
+import { registerDlq } from '../../src/cli/dlq.ts'
+import { registerDoctor } from '../../src/cli/doctor.ts'
+import { registerMigrate } from '../../src/cli/migrate.ts'
+import { registerStatus } from '../../src/cli/status.ts'
+import { registerTokens } from '../../src/cli/tokens.ts'
+import { registerTrace } from '../../src/cli/trace.ts'
+import { packageRoot, removeInstance, writeInstance } from '../../src/home.ts'
+import { type RunningHub, startHub, until } from '../support/running-hub.ts'
+
+describe('the rosh command against a running hub', () => {
+  let running: RunningHub
+  let printed: string[]
+  let exitCode: typeof process.exitCode
+
+  beforeAll(async () => {
+    running = await startHub()
+    await running.meli('POST', '/admin/unknown-skus', { skus: ['SKU-009'] })
+    const order = {
+      state: 'sale',
+      team: 'MercadoLibre',
+      client_order_ref: 'ML-4711',
+      lines: [{ sku: 'SKU-009', quantity: 1, price: 5_000 }],
+    }
+    await running.odoo('POST', '/admin/orders', order)
+    await until(async () => (await running.owner.query(`SELECT FROM delivery WHERE state = 'dead'`)).rowCount)
+  })
+  afterAll(() => running.stop())
+  beforeEach(() => {
+    printed = []
+    exitCode = process.exitCode
+    return () => {
+      process.exitCode = exitCode
+    }
+  })
+
+  async function rosh(...args: string[]): Promise<string> {
+    const { variables } = running.hub.config
+    const env = {
+      ROSH_HOME: running.home,
+      ROSH_CONFIG: join(running.home, 'hub.yaml'),
+      DATABASE_URL: running.database.url,
+      ODOO_SIM_PORT: String(variables.ODOO_SIM_PORT),
+      MELI_SIM_PORT: String(variables.MELI_SIM_PORT),
+      PARIS_MOCK_PORT: String(variables.PARIS_MOCK_PORT),
+    }
+    const context: CliContext = { env, signal: new AbortController().signal, print: (line) => printed.push(line), progress: () => {} }
+    const program = new Command('rosh').exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {} })
+    for (const register of [registerTrace, registerDlq, registerTokens, registerDoctor, registerStatus, registerAuth])
+      register(program, context)
+    await program.parseAsync(args, { from: 'user' })
+    return printed.join('\n')
+  }
+
+  test('trace names the cause, the SKU and the next step, for people and as JSON', async () => {
+    const text = await rosh('trace', 'ML-4711')
+    expect(text).toMatch(/^sku-unknown/)
+    expect(text).toContain('SKU-009')
+    printed = []
+    const { diagnosis } = JSON.parse(await rosh('trace', '4711', '--json')) as { diagnosis: { cause: string; deadLetter: string } }
+    expect(diagnosis).toMatchObject({ cause: 'sku-unknown', deadLetter: expect.stringMatching(/^outbox-\d+$/) })
+  })
+
+  test('trace of what nobody knows says where it looked', async () => {
+    expect(await rosh('trace', 'NOBODY-KNOWS-1')).toMatch(/^not-found-anywhere/)
+  })
+
+  test('dlq list counts; a replay puts back, and a second one is refused', async () => {
+    expect(await rosh('dlq', 'list')).toMatch(/^1 dead letters of 1 orders/)
+    const id = /outbox-\d+/.exec(printed.join('\n'))?.[0] ?? ''
+    await running.halt()
+    expect(await rosh('dlq', 'replay', id, '--reason', 'test')).toContain(`${id} is pending again`)
+    expect(await rosh('dlq', 'replay', id)).toContain('nothing changed')
+    expect(process.exitCode).toBe(1)
+    await running.restart()
+    await until(async () => (await running.owner.query(`SELECT FROM delivery WHERE state = 'dead'`)).rowCount)
+    const { rows } = await running.owner.query(
+      `SELECT user_id, result_status FROM mcp_audit_log WHERE tool_name = 'rosh dlq replay' ORDER BY timestamp`,
+    )
+    expect(rows.map((r: { result_status: string }) => r.result_status)).toContain('ok')
+  })
+
+  test('dlq drain lists first; with the token of that call it archives, and retry restores', async () => {
+    const plan = JSON.parse(await rosh('dlq', 'drain', '--cause', 'sku-unknown', '--json')) as {
+      kind: string
+      count: number
+      planToken: string
+    }
+    expect(plan).toMatchObject({ kind: 'planned', count: 1 })
+    printed = []
+    const done = await rosh('dlq', 'drain', '--cause', 'sku-unknown', '--archive', '--execute', plan.planToken, '--expect', '1', '--json')
+    expect(JSON.parse(done)).toMatchObject({ kind: 'drained', action: 'archive' })
+    printed = []
+    expect(await rosh('dlq', 'list')).toMatch(/^0 dead letters/)
+  })
+
+  test('retry after the cause is gone delivers', async () => {
+    await running.meli('DELETE', '/admin/unknown-skus')
+    expect(await rosh('retry', '4711')).toMatch(/put back/)
+    await until(
+      async () =>
+        (await running.owner.query(`SELECT FROM delivery WHERE channel <> 'odoo' AND kind = 'order' AND state = 'delivered'`)).rowCount,
+    )
+    expect(await rosh('retry', '4711')).toContain('nothing')
+    expect(await rosh('retry', 'NOBODY-1')).toContain('unknown')
+  })
+
+  test('bad input names itself', async () => {
+    await expect(rosh('trace', ' ')).rejects.toThrow(CliError)
+    await expect(rosh('dlq', 'list', '--since', 'yesterday')).rejects.toThrow(/--since: "yesterday"/)
+    await expect(rosh('dlq', 'drain', '--expect', 'many')).rejects.toThrow(/--expect/)
+    await expect(rosh('tokens', 'issue', 'x', 'everything')).rejects.toThrow(/scopes: "everything"/)
+    await expect(rosh('tokens', 'issue', 'x', 'viewer', '--days', '0')).rejects.toThrow(/--days/)
+    await expect(rosh('tokens', 'revoke', 'x')).rejects.toThrow(/no token number/)
+  })
+
+  test('a token is issued once and revoked at once', async () => {
+    const issued = JSON.parse(await rosh('tokens', 'issue', 'agent-1', 'viewer', '--json')) as { id: string; token: string }
+    expect(issued.token).toMatch(/^rosh_/)
+    printed = []
+    expect(await rosh('tokens', 'revoke', issued.id)).toContain('refused from now on')
+    printed = []
+    expect(await rosh('tokens', 'revoke', issued.id)).toContain('nothing changed')
+  })
+
+  test('doctor says what answers', async () => {
+    const { findings } = JSON.parse(await rosh('doctor', '--json')) as { findings: { part: string; ok: boolean }[] }
+    expect(findings.map((f) => [f.part, f.ok])).toEqual([
+      ['database', true],
+      ['odoo', true],
+      ['mercadolibre:1001', true],
+      ['mercadolibre:1002', true],
+      ['paris:main', true],
+    ])
+    expect(await rosh('doctor')).toContain('ok   odoo')
+  })
+
+  test('auth --check names the connected accounts', async () => {
+    expect(await rosh('auth', 'mercadolibre', '--check')).toMatch(/mercadolibre:1001: \{/)
+  })
+
+  test('status is ready only when everything is', async () => {
+    expect(JSON.parse(await rosh('status', '--json'))).toMatchObject({ ready: false })
+    const urls = { hub: running.webhooks }
+    writeInstance(running.home, { pid: process.pid, startedAt: new Date().toISOString(), demo: false, urls, ports: {}, seeded: true })
+    printed = []
+    expect(JSON.parse(await rosh('status', '--json'))).toMatchObject({ ready: true, waiting: [] })
+    writeInstance(running.home, {
+      pid: process.pid,
+      startedAt: new Date().toISOString(),
+      demo: false,
+      urls: { hub: 'http://127.0.0.1:1' },
+      ports: {},
+      seeded: false,
+    })
+    printed = []
+    expect(await rosh('status')).toMatch(/^not ready\n {2}hub does not answer/)
+    removeInstance(running.home)
+  })
+
+  test('migrate on a database that is up to date does nothing', async () => {
+    const program = new Command('rosh').exitOverride()
+    const env = { ROSH_HOME: running.home, ROSH_CONFIG: join(running.home, 'hub.yaml'), DATABASE_URL: running.database.migratorUrl }
+    registerMigrate(program, { env, signal: new AbortController().signal, print: (line) => printed.push(line), progress: () => {} })
+    await program.parseAsync(['migrate', '--json'], { from: 'user' })
+    expect(JSON.parse(printed[0] ?? '')).toEqual({ applied: [], embedded: false })
+  })
+})
+
+describe('the rosh command by itself', () => {
+  async function spawned(args: string[], env: Record<string, string> = {}): Promise<{ code: number | null; out: string; err: string }> {
+    const child = spawn(process.execPath, [join(packageRoot, 'bin', 'rosh.js'), ...args], {
+      env: { PATH: process.env.PATH ?? '', ROSH_HOME: '/nonexistent/rosh', ...env },
+    })
+    let out = ''
+    let err = ''
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+    const [code] = (await once(child, 'close')) as [number | null]
+    return { code, out, err }
+  }
+
+  test('--help names every command and the exit codes', async () => {
+    const { code, out } = await spawned(['--help'])
+    expect(code).toBe(0)
+    for (const name of [
+      'up',
+      'status',
+      'trace',
+      'dlq',
+      'retry',
+      'mcp',
+      'auth',
+      'tokens',
+      'doctor',
+      'migrate',
+      'receiver',
+      'worker',
+      'odoo-sim',
+    ])
+      expect(out).toContain(name)
+    expect(out).toContain('Exit codes')
+  })
+
+  test('an unknown command is bad input', async () => {
+    expect((await spawned(['fly'])).code).toBe(2)
+  })
+
+  test('without a hub it says so', async () => {
+    const { code, out } = await spawned(['status', '--json'])
+    expect(code).toBe(3)
+    expect(JSON.parse(out)).toMatchObject({ ready: false })
+  })
+
+  test('a bad configuration names every problem and exits 2', async () => {
+    const { code, err } = await spawned(['migrate'], { HTTP_PORT: 'x', ODOO_URL: 'y' })
+    expect(code).toBe(2)
+    expect(err).toMatch(/HTTP_PORT[\s\S]*ODOO_URL|ODOO_URL[\s\S]*HTTP_PORT/)
+  })
+})
