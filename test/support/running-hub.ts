@@ -19,6 +19,8 @@ export interface RunningHub {
   owner: Pool
   webhooks: string
   home: string
+  /** The variables it was configured by: another process given them is a part of the same hub. */
+  env: Record<string, string>
   ledgers: { odoo: string; meli: string; paris: string }
   /** Calls a simulator's admin API; throws its words when it refuses. */
   odoo(method: string, path: string, body?: unknown): Promise<unknown>
@@ -75,10 +77,15 @@ export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
     OUTBOX_POLL_INTERVAL_SECONDS: '0.3',
     RECONCILER_INTERVAL_SECONDS: '1',
   }
-  const config = loadConfig(
-    { ROSH_HOME: home, ROSH_CONFIG: join(home, 'hub.yaml'), DATABASE_URL: database.url, HTTP_PORT: '0', ...env, ...options.env },
-    { demo: false },
-  )
+  const variables = {
+    ROSH_HOME: home,
+    ROSH_CONFIG: join(home, 'hub.yaml'),
+    DATABASE_URL: database.url,
+    HTTP_PORT: '0',
+    ...env,
+    ...options.env,
+  }
+  const config = loadConfig(variables, { demo: false })
   const owner = connect({ url: database.migratorUrl, role: null, max: 3, applicationName: 'test owner' })
   const quiet = { info: () => {}, warn: () => {}, error: () => {} }
   let stopping = new AbortController()
@@ -107,6 +114,7 @@ export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
     owner,
     webhooks: server.url,
     home,
+    env: variables,
     ledgers: { odoo: ledger('odoo-sim'), meli: ledger('meli-sim'), paris: ledger('paris-mock') },
     odoo: (method, path, body) => admin(odoo.url, method, path, body),
     meli: (method, path, body) => admin(meli.url, method, path, body),
