@@ -71,7 +71,6 @@ CREATE TABLE binding (
   observed jsonb,
   observed_at timestamptz,
   next_version bigint NOT NULL DEFAULT 1,
-  first_sent_at timestamptz,
   missing_since timestamptz, -- delivered, later absent at the target
   duplicates jsonb, -- more than one order at the target for this binding
   created_at timestamptz NOT NULL DEFAULT hub_now(),
@@ -108,6 +107,7 @@ CREATE TABLE delivery (
   due_at timestamptz NOT NULL DEFAULT hub_now(),
   lease bigint,
   lease_until timestamptz,
+  first_sent_at timestamptz, -- when its first send may have left; look-ups of its binding page back to the earliest
   counted_lease bigint, -- lease under which the last counted send left, so that one try counts once
   unfinished integer NOT NULL DEFAULT 0, -- claims without a finish, in a row
   unfinished_alone integer NOT NULL DEFAULT 0,

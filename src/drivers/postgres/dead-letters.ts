@@ -68,7 +68,7 @@ function whyNot(row: StateRow | undefined, expectedVersion: number): ReplayRefus
 }
 
 async function replayOrder(client: PoolClient, orderId: string): Promise<Replay[]> {
-  await client.query(`SELECT FROM binding WHERE order_id = $1 ORDER BY id FOR UPDATE`, [orderId])
+  await client.query(`SELECT FROM binding WHERE order_id = $1 ORDER BY id FOR NO KEY UPDATE`, [orderId])
   const { rows } = await client.query<StateRow>(
     `SELECT * FROM (SELECT DISTINCT ON (d.binding_id) ${DELIVERY} FROM delivery d WHERE d.order_id = $1 AND d.state = 'dead' ORDER BY d.binding_id, d.version DESC) d
      UNION ALL
@@ -86,7 +86,7 @@ async function replayOrder(client: PoolClient, orderId: string): Promise<Replay[
 // Everything that may return to `pending` locks its bindings first, in id order, in a statement of its own.
 async function lockBindings(client: PoolClient, deliveryIds: readonly string[]): Promise<void> {
   await client.query(
-    `SELECT FROM binding WHERE id IN (SELECT binding_id FROM delivery WHERE id = ANY($1::bigint[])) ORDER BY id FOR UPDATE`,
+    `SELECT FROM binding WHERE id IN (SELECT binding_id FROM delivery WHERE id = ANY($1::bigint[])) ORDER BY id FOR NO KEY UPDATE`,
     [deliveryIds],
   )
 }

@@ -57,6 +57,8 @@ export async function applyArrivals(
   const projections = project(works, stored, sealed, settings)
   const changed = await writeProjections(client, projections)
   await insertIdentifiers(client, identifiersOf(works))
+  // Before any of them is written, in the order in which everybody locks bindings.
+  await client.query(`SELECT FROM binding WHERE order_id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`, [orders.map((o) => o.id)])
   await observeBindings(client, shownOf(works))
   const moved = projections.filter((p) => changed.has(p.orderId)).map((p) => ({ orderId: p.orderId, order: p.fold.order }))
   const planned = await planAll(client, await wishesFor(client, moved, settings, traceparent))

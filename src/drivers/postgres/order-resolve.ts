@@ -1,9 +1,11 @@
 import type { TypedIdentifier } from '../../core/identifier.ts'
 import type { Candidate, Focus, Resolved, Unapplied } from '../../ports/order-trace.ts'
 import type { Pool } from './pool.ts'
+import { prepared } from './prepared.ts'
 
 const LOOKED_IN = ['identifiers', 'order keys', 'bindings', 'deliveries', 'inbound events', 'ERP quarantine']
 const MOST_CANDIDATES = 10
+const MOST_HITS = 100
 
 /** Finds what a typed identifier names; by indexes only. */
 export async function resolve(pool: Pool, typed: TypedIdentifier): Promise<Resolved> {
@@ -20,16 +22,20 @@ export async function resolve(pool: Pool, typed: TypedIdentifier): Promise<Resol
 /** `outbox-17`, `inbound-9` and event ids name one row, whatever order it belongs to. */
 async function resolveRow(pool: Pool, typed: TypedIdentifier): Promise<Resolved | null> {
   if (typed.deliveryId !== null) {
-    const { rows } = await pool.query<{ order_id: string | null }>(`SELECT order_id FROM delivery WHERE id = $1`, [typed.deliveryId])
+    const rows = await prepared<{ order_id: string | null }>(pool, 'delivery-row', `SELECT order_id FROM delivery WHERE id = $1`, [
+      typed.deliveryId,
+    ])
     const focus: Focus = { table: 'delivery', id: typed.deliveryId }
     return rows[0]?.order_id ? { kind: 'found', orderId: rows[0].order_id, focus } : null
   }
   if (typed.orderRowId !== null) {
-    const { rows } = await pool.query(`SELECT FROM silver_order WHERE id = $1`, [typed.orderRowId])
+    const rows = await prepared<Record<string, unknown>>(pool, 'order-row', `SELECT FROM silver_order WHERE id = $1`, [typed.orderRowId])
     return rows.length > 0 ? { kind: 'found', orderId: typed.orderRowId, focus: null } : null
   }
   if (typed.inboundId === null && typed.eventId === null) return null
-  const { rows } = await pool.query<{ id: string; order_id: string | null }>(
+  const rows = await prepared<{ id: string; order_id: string | null }>(
+    pool,
+    'event-row',
     `SELECT id, order_id FROM inbound_event WHERE id = $1::bigint
      UNION ALL SELECT id, order_id FROM inbound_event WHERE event_id = $2::uuid LIMIT 1`,
     [typed.inboundId, typed.eventId],
@@ -47,35 +53,45 @@ function isClear(candidates: readonly Candidate[]): boolean {
   return new Set(first.map((c) => c.orderId)).size === 1
 }
 
+interface Hit extends Omit<Candidate, 'rank'> {
+  value: string
+}
+
+// By value alone, which every index answers; what kind may stand for what was typed is judged here.
 async function findCandidates(pool: Pool, typed: TypedIdentifier): Promise<Candidate[]> {
-  const { rows } = await pool.query<Candidate>(
-    `WITH typed AS MATERIALIZED (
-       SELECT value, rank, kinds FROM jsonb_to_recordset($1::jsonb) AS t(value text, rank integer, kinds jsonb)
-     ), hit AS (
-       SELECT i.order_id, t.rank, i.kind, i.value AS known, i.channel
-       FROM typed t JOIN identifier i ON i.value = t.value AND (t.kinds IS NULL OR t.kinds ? i.kind)
+  const rows = await prepared<Hit>(
+    pool,
+    'candidates',
+    `WITH hit AS (
+       SELECT order_id, kind, value, value AS known, channel FROM identifier WHERE value = ANY($1::text[])
        UNION ALL
-       SELECT s.id, t.rank, 'order-key', s.order_key, s.origin
-       FROM typed t CROSS JOIN channel c JOIN silver_order s ON s.origin = c.id AND s.order_key = t.value WHERE t.rank = 1
+       SELECT s.id, 'order-key', s.order_key, s.order_key, s.origin FROM silver_order s
+       WHERE s.origin = ANY(ARRAY(SELECT id FROM channel)) AND s.order_key = ANY($2::text[])
        UNION ALL
-       SELECT b.order_id, t.rank, 'marketplace-order', b.external_id, b.channel
-       FROM typed t CROSS JOIN channel c JOIN binding b ON b.channel = c.id AND b.external_id = t.value WHERE b.order_id IS NOT NULL
+       SELECT order_id, 'marketplace-order', external_id, external_id, channel FROM binding
+       WHERE channel = ANY(ARRAY(SELECT id FROM channel)) AND external_id = ANY($1::text[]) AND order_id IS NOT NULL
        UNION ALL
-       SELECT b.order_id, t.rank, 'reference', b.reference, b.channel
-       FROM typed t JOIN binding b ON upper(b.reference) = t.value AND b.kind = 'order'
-     ), best AS (
-       SELECT DISTINCT ON (order_id) order_id, rank, kind, known, channel FROM hit ORDER BY order_id, rank, kind
+       SELECT order_id, 'reference', upper(reference), reference, channel FROM binding WHERE upper(reference) = ANY($1::text[]) AND kind = 'order'
      )
-     SELECT b.order_id AS "orderId", b.known, b.kind, b.channel, b.rank, s.origin, s.created_at AS "createdAt"
-     FROM best b JOIN silver_order s ON s.id = b.order_id ORDER BY b.rank, s.created_at DESC, s.id DESC LIMIT $2`,
-    [JSON.stringify(typed.lookUps), MOST_CANDIDATES],
+     SELECT h.order_id AS "orderId", h.kind, h.value, h.known, h.channel, s.origin, s.created_at AS "createdAt"
+     FROM (SELECT * FROM hit LIMIT ${MOST_HITS}) h JOIN silver_order s ON s.id = h.order_id`,
+    [typed.lookUps.map((l) => l.value), [typed.text]],
   )
-  return rows
+  const ranked = rows.flatMap(({ value, ...hit }): Candidate[] => {
+    const ranks = typed.lookUps
+      .filter((l) => l.value === value && (l.kinds === null || l.kinds.some((k) => k === hit.kind)))
+      .map((l) => l.rank)
+    return ranks.length > 0 ? [{ ...hit, rank: Math.min(...ranks) }] : []
+  })
+  ranked.sort((a, b) => a.rank - b.rank || (a.createdAt < b.createdAt ? 1 : -1) || a.kind.localeCompare(b.kind))
+  return ranked.filter((c, i) => ranked.findIndex((o) => o.orderId === c.orderId) === i).slice(0, MOST_CANDIDATES)
 }
 
 async function findUnapplied(pool: Pool, typed: TypedIdentifier): Promise<Unapplied> {
   const values = typed.lookUps.map((l) => l.value)
-  const { rows } = await pool.query<{ table: 'q' | 'e'; id: string }>(
+  const rows = await prepared<{ table: 'q' | 'e'; id: string }>(
+    pool,
+    'unapplied',
     `(SELECT 'q' AS "table", id FROM erp_quarantine WHERE resolved_at IS NULL AND erp_id = ANY($1::text[]) LIMIT 5)
      UNION (SELECT 'q', id FROM erp_quarantine WHERE upper(erp_name) = ANY($1::text[]) AND resolved_at IS NULL LIMIT 5)
      UNION (SELECT 'e', id FROM inbound_event WHERE order_key = ANY($1::text[]) ORDER BY id DESC LIMIT 50)
@@ -90,7 +106,9 @@ const SHARED_PREFIX = 3
 
 // Neighbours in the index and near misses of the typing; both are a handful of index look-ups.
 async function findNearest(pool: Pool, typed: TypedIdentifier): Promise<string[]> {
-  const { rows } = await pool.query<{ value: string }>(
+  const rows = await prepared<{ value: string }>(
+    pool,
+    'nearest',
     `(SELECT value, 0 AS far FROM identifier WHERE value = ANY($2::text[]) LIMIT 5)
      UNION ALL (SELECT value, 1 FROM identifier WHERE value ~>~ $1 ORDER BY value USING ~<~ LIMIT 6)
      UNION ALL (SELECT value, 1 FROM identifier WHERE value ~<~ $1 ORDER BY value USING ~>~ LIMIT 6)`,

@@ -39,7 +39,7 @@ export async function lockOrders(client: PoolClient, arrivals: readonly Arrival[
   const fresh = keys.filter((k) => !known.has(k.index))
   for (const [index, id] of await insertOrders(client, fresh)) known.set(index, id)
   const { rows } = await client.query<{ id: string; origin: string; order_key: string; key_id: string | null; personal: Buffer | null }>(
-    `SELECT id, origin, order_key, key_id, personal FROM silver_order WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE`,
+    `SELECT id, origin, order_key, key_id, personal FROM silver_order WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`,
     [[...new Set(known.values())]],
   )
   const byId = new Map(

@@ -1,18 +1,18 @@
-import type { OrderFacts } from '../../core/order-facts.ts'
+import type { AttemptFact, InboundFact, OrderFacts } from '../../core/order-facts.ts'
 import type { Focus, OrderTrace, Unapplied } from '../../ports/order-trace.ts'
 import { resolve } from './order-resolve.ts'
 import type { Pool } from './pool.ts'
-import { readChannels, readClock, readCursors, readWorkers } from './trace-hub.ts'
+import { readHub } from './trace-hub.ts'
 import {
   attemptsOfEvents,
   attemptsOfOrder,
+  quarantineById,
   readActions,
   readBindings,
   readDeliveries,
-  readDrifts,
-  readQuarantine,
+  readTrouble,
 } from './trace-order-rows.ts'
-import { eventsById, eventsOfOrder, readChanges, readObservations, readRefusals, readSilver } from './trace-silver-rows.ts'
+import { eventsById, eventsOfOrder, readHistory, readRefusals, readSilver } from './trace-silver-rows.ts'
 
 /** The trace over PostgreSQL. Its statements run side by side on the pool, each an index look-up with a bound. */
 export function postgresOrderTrace(pool: Pool): OrderTrace {
@@ -24,60 +24,51 @@ export function postgresOrderTrace(pool: Pool): OrderTrace {
 }
 
 async function facts(pool: Pool, orderId: string, typed: string, focus: Focus | null): Promise<OrderFacts | null> {
-  const [order, bindings, deliveries, sends, inbound, observations, changes, quarantine, drifts, actions, refusals, hub] =
-    await Promise.all([
-      readSilver(pool, orderId),
-      readBindings(pool, orderId),
-      readDeliveries(pool, orderId, focus?.table === 'delivery' ? focus.id : null),
-      attemptsOfOrder(pool, orderId),
-      eventsOfOrder(pool, orderId, focus?.table === 'inbound_event' ? focus.id : null),
-      readObservations(pool, orderId),
-      readChanges(pool, orderId),
-      readQuarantine(pool, orderId),
-      readDrifts(pool, orderId),
-      readActions(pool, orderId),
-      readRefusals(pool, orderId),
-      hubFacts(pool),
-    ])
+  const [order, bindings, deliveries, attempts, inbound, history, trouble, actions, refusals, hub] = await Promise.all([
+    readSilver(pool, orderId),
+    readBindings(pool, orderId),
+    readDeliveries(pool, orderId, focus?.table === 'delivery' ? focus.id : null),
+    attemptsOfOrder(pool, orderId),
+    eventsOfOrder(pool, orderId, focus?.table === 'inbound_event' ? focus.id : null),
+    readHistory(pool, orderId),
+    readTrouble(pool, orderId),
+    readActions(pool, orderId),
+    readRefusals(pool, orderId),
+    readHub(pool),
+  ])
   if (!order) return null
-  const fetches =
-    inbound.length > 0
-      ? await attemptsOfEvents(
-          pool,
-          inbound.map((e) => e.id),
-        )
-      : []
+  const all = newestFirst([...attempts, ...(await attemptsOfLooseEvents(pool, inbound, attempts))])
   return {
     ...hub,
+    ...history,
+    ...trouble,
     typed,
     order,
     focus,
     bindings,
     deliveries,
-    attempts: [...sends, ...fetches].sort((a, b) => Number(BigInt(b.id) - BigInt(a.id))),
+    attempts: all,
     inbound,
-    observations,
-    changes,
     refusals,
-    quarantine,
-    drifts,
     actions,
     erp: null,
     nearest: [],
   }
 }
 
-async function factsOfUnapplied(
-  pool: Pool,
-  { quarantineIds, inboundIds }: Unapplied,
-  typed: string,
-  focus: Focus | null,
-): Promise<OrderFacts> {
+// An event that only names the order's key is not tied to it yet, so its fetches were not read with the order's.
+async function attemptsOfLooseEvents(pool: Pool, inbound: readonly InboundFact[], read: readonly AttemptFact[]): Promise<AttemptFact[]> {
+  const missing = inbound.filter((e) => e.attemptsTotal > 0 && !read.some((a) => a.inboundId === e.id)).map((e) => e.id)
+  return missing.length > 0 ? attemptsOfEvents(pool, missing) : []
+}
+
+async function factsOfUnapplied(pool: Pool, unapplied: Unapplied, typed: string, focus: Focus | null): Promise<OrderFacts> {
+  const { quarantineIds, inboundIds } = unapplied
   const [inbound, quarantine, attempts, hub] = await Promise.all([
-    eventsById(pool, inboundIds),
-    readQuarantine(pool, null, quarantineIds),
-    attemptsOfEvents(pool, inboundIds),
-    hubFacts(pool),
+    inboundIds.length > 0 ? eventsById(pool, inboundIds) : [],
+    quarantineIds.length > 0 ? quarantineById(pool, quarantineIds) : [],
+    inboundIds.length > 0 ? attemptsOfEvents(pool, inboundIds) : [],
+    readHub(pool),
   ])
   const none = {
     order: null,
@@ -94,7 +85,6 @@ async function factsOfUnapplied(
   return { ...hub, ...none, typed, focus, inbound, quarantine, attempts }
 }
 
-async function hubFacts(pool: Pool): Promise<Pick<OrderFacts, 'at' | 'channels' | 'workers' | 'cursors'>> {
-  const [at, channels, workers, cursors] = await Promise.all([readClock(pool), readChannels(pool), readWorkers(pool), readCursors(pool)])
-  return { at, channels, workers, cursors }
+function newestFirst(attempts: AttemptFact[]): AttemptFact[] {
+  return attempts.sort((a, b) => Number(BigInt(b.id) - BigInt(a.id)))
 }

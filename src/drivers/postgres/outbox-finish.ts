@@ -35,7 +35,9 @@ export async function finishAll(pool: Pool, items: FinishItem[]): Promise<('fini
       items.flatMap((i) => (i.finish.attempt ? [i.finish.attempt] : [])),
     )
     // What may return to `pending` must see a newer version that waits: its binding is locked first, in a statement of its own.
-    await client.query(`SELECT FROM binding WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE`, [items.map((i) => i.claim.bindingId)])
+    await client.query(`SELECT FROM binding WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`, [
+      items.map((i) => i.claim.bindingId),
+    ])
     const ended = await settleRows(client, rows)
     await bindAll(
       client,

@@ -59,7 +59,7 @@ const INTEND = `
   ), sent AS (
     UPDATE delivery d SET state = 'ambiguous', cause = 'ambiguous-outcome', due_at = hub_now() + j.due_ms * interval '1 ms',
       lease_until = hub_now() + j.lease_ms * interval '1 ms', state_version = d.state_version + 1,
-      tries = d.tries + CASE WHEN d.counted_lease IS DISTINCT FROM d.lease THEN 1 ELSE 0 END, counted_lease = d.lease
+      tries = d.tries + CASE WHEN d.counted_lease IS DISTINCT FROM d.lease THEN 1 ELSE 0 END, counted_lease = d.lease, first_sent_at = coalesce(d.first_sent_at, hub_now())
     FROM judged j WHERE d.id = j.id AND j.verdict = 'intended'
     RETURNING d.id, d.channel, j.operation, d.lease, j.trace_id
   ), ended AS (
@@ -68,8 +68,6 @@ const INTEND = `
       ended_at = CASE WHEN j.verdict = 'superseded' THEN hub_now() END,
       lease = NULL, lease_until = NULL, unfinished = 0, unfinished_alone = 0, state_version = d.state_version + 1
     FROM judged j WHERE d.id = j.id AND j.verdict <> 'intended'
-  ), marked AS (
-    UPDATE binding b SET first_sent_at = hub_now() FROM judged j WHERE b.id = j.binding_id AND j.verdict = 'intended' AND b.first_sent_at IS NULL
   ), tried AS (
     INSERT INTO attempt (delivery_id, channel, purpose, operation, lease, started_at, trace_id)
     SELECT id, channel, 'send', operation, lease, hub_now(), trace_id FROM sent

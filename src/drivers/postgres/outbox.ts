@@ -5,6 +5,7 @@ import { claimDue, endPoison, type OpenPersonal } from './outbox-claim.ts'
 import { bindRows, finishAll, type FinishItem } from './outbox-finish.ts'
 import { endAttempts, intendAll, type IntentItem, intendLookUps, type LookUpItem, releaseClaim } from './outbox-intent.ts'
 import { type Pool, transaction } from './pool.ts'
+import { retried } from './retry.ts'
 
 export interface PostgresOutbox extends Outbox {
   /** Waits for grouped statements under way; call before the pool closes. */
@@ -23,9 +24,9 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
     return channel
   }
   const intents = grouped({ run: (items: IntentItem[]) => intendOrFence(pool, items), flights: 2, ...GROUP })
-  const lookUps = grouped({ run: (items: LookUpItem[]) => intendLookUps(pool, items), flights: 2, ...GROUP })
+  const lookUps = grouped({ run: (items: LookUpItem[]) => retried(() => intendLookUps(pool, items)), flights: 2, ...GROUP })
   const ends = groupedEnds(pool)
-  const finishes = grouped({ run: (items: FinishItem[]) => finishAll(pool, items), flights: 2, ...GROUP })
+  const finishes = grouped({ run: (items: FinishItem[]) => retried(() => finishAll(pool, items)), flights: 2, ...GROUP })
   return {
     async claim(channel, limit) {
       await endPoison(pool, channel)
@@ -46,7 +47,7 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
 /** Ends of reads, many a commit. */
 export function groupedEnds(pool: Pool): Group<AttemptEnd, void> {
   const run = async (ends: AttemptEnd[]): Promise<void[]> => {
-    await endAttempts(pool, ends)
+    await retried(() => endAttempts(pool, ends))
     return ends.map(() => undefined)
   }
   return grouped({ run, flights: 2, ...GROUP })
@@ -55,7 +56,7 @@ export function groupedEnds(pool: Pool): Group<AttemptEnd, void> {
 // Two versions of one binding can never both be in flight: the index says no, and this one stays behind.
 async function intendOrFence(pool: Pool, items: IntentItem[]): ReturnType<typeof intendAll> {
   try {
-    return await intendAll(pool, items)
+    return await retried(() => intendAll(pool, items))
   } catch (error) {
     if (items.length === 1 && (error as { code?: string }).code === UNIQUE_VIOLATION) return [{ kind: 'fenced' }]
     throw error

@@ -59,7 +59,7 @@ async function lockBindings(client: PoolClient, items: Item[]): Promise<Map<stri
     `SELECT b.id, b.channel, b.order_id, b.sku
      FROM binding b JOIN jsonb_to_recordset($1::jsonb) AS w(channel text, kind text, "orderId" bigint, sku text)
        ON b.channel = w.channel AND b.kind = w.kind AND (b.order_id = w."orderId" OR b.sku = w.sku)
-     ORDER BY b.id FOR UPDATE OF b`,
+     ORDER BY b.id FOR NO KEY UPDATE OF b`,
     [JSON.stringify(items)],
   )
   // A statement of its own, after the lock: a version that was planned meanwhile must be seen.

@@ -58,7 +58,7 @@ interface ComparableRow {
 
 async function comparable(pool: Pool, channel: string, olderThanMs: number, limit: number): Promise<Comparable[]> {
   const { rows } = await pool.query<ComparableRow>(
-    `SELECT b.id AS binding_id, b.order_id, b.reference, b.generation, b.external_id, b.first_sent_at, d.version, w.content
+    `SELECT b.id AS binding_id, b.order_id, b.reference, b.generation, b.external_id, d.first_sent_at, d.version, w.content
      FROM binding b
      CROSS JOIN LATERAL (SELECT * FROM delivery d WHERE d.binding_id = b.id ORDER BY d.version DESC LIMIT 1) d
      JOIN desired w ON w.id = d.desired_id
@@ -107,7 +107,7 @@ async function recordComparison(client: PoolClient, compared: Comparable, shown:
 
 // A newer version with the same content: it follows the same rules as any other, look-up first.
 async function redeliver(client: PoolClient, compared: Comparable, maxTries: number): Promise<boolean> {
-  await client.query(`SELECT FROM binding WHERE id = $1 FOR UPDATE`, [compared.bindingId])
+  await client.query(`SELECT FROM binding WHERE id = $1 FOR NO KEY UPDATE`, [compared.bindingId])
   const { rowCount } = await client.query(
     `WITH newest AS (
        SELECT d.* FROM delivery d WHERE d.binding_id = $1 ORDER BY d.version DESC LIMIT 1

@@ -1,8 +1,11 @@
 import type { ActionFact, AttemptFact, BindingFact, DeliveryFact, DriftFact, QuarantineFact } from '../../core/order-facts.ts'
 import type { Pool } from './pool.ts'
+import { prepared } from './prepared.ts'
 
 export async function readBindings(pool: Pool, orderId: string): Promise<BindingFact[]> {
-  const { rows } = await pool.query<Omit<BindingFact, 'duplicates'> & { duplicates: unknown }>(
+  const rows = await prepared<Omit<BindingFact, 'duplicates'> & { duplicates: unknown }>(
+    pool,
+    'bindings',
     `SELECT id, channel, reference, generation, external_id AS "externalId", observed ->> 'lifecycle' AS "observedLifecycle",
             observed ->> 'fulfilment' AS "observedFulfilment", observed_at AS "observedAt", missing_since AS "missingSince", duplicates
      FROM binding WHERE order_id = $1 AND kind = 'order' ORDER BY id`,
@@ -13,7 +16,9 @@ export async function readBindings(pool: Pool, orderId: string): Promise<Binding
 
 /** Newest 50 of an order, and always the one that was asked for. */
 export async function readDeliveries(pool: Pool, orderId: string, focusId: string | null): Promise<DeliveryFact[]> {
-  const { rows } = await pool.query<DeliveryFact>(
+  const rows = await prepared<DeliveryFact>(
+    pool,
+    'deliveries',
     `SELECT d.id, d.binding_id AS "bindingId", d.channel, d.version::int, d.generation, d.state, d.cause, d.summary, d.reason, d.tries, d.max_tries AS "maxTries",
             d.due_at AS "dueAt", d.lease_until AS "leaseUntil", d.created_at AS "createdAt", d.ended_at AS "endedAt", d.resolved_by AS "resolvedBy",
             d.archived_at AS "archivedAt", d.replays, d.state_version::int AS "stateVersion",
@@ -33,20 +38,25 @@ export async function readDeliveries(pool: Pool, orderId: string, focusId: strin
 const ATTEMPT = `a.id, a.delivery_id AS "deliveryId", a.inbound_event_id AS "inboundId", a.channel, a.purpose, a.operation, a.started_at AS "startedAt",
   a.ended_at AS "endedAt", a.outcome, a.error_code AS "errorCode", a.http_status AS "httpStatus", a.summary, a.their_text AS "theirText"`
 
-/** Newest 50 of each of the order's newest 50 deliveries. */
+/** Newest 50 of each of the order's newest 50 deliveries and events. */
 export async function attemptsOfOrder(pool: Pool, orderId: string): Promise<AttemptFact[]> {
-  const { rows } = await pool.query<AttemptFact>(
+  return prepared<AttemptFact>(
+    pool,
+    'attempts-of-order',
     `SELECT a.* FROM (SELECT id FROM delivery WHERE order_id = $1 ORDER BY id DESC LIMIT 50) d
      CROSS JOIN LATERAL (SELECT ${ATTEMPT} FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 50) a
-     ORDER BY a.id DESC`,
+     UNION ALL
+     SELECT a.* FROM (SELECT id FROM inbound_event WHERE order_id = $1 ORDER BY id DESC LIMIT 50) e
+     CROSS JOIN LATERAL (SELECT ${ATTEMPT} FROM attempt a WHERE a.inbound_event_id = e.id ORDER BY a.id DESC LIMIT 50) a`,
     [orderId],
   )
-  return rows
 }
 
 /** Newest 50 of each event. */
 export async function attemptsOfEvents(pool: Pool, inboundIds: readonly string[]): Promise<AttemptFact[]> {
-  const { rows } = await pool.query<AttemptFact>(
+  const rows = await prepared<AttemptFact>(
+    pool,
+    'attempts-of-events',
     `SELECT a.* FROM unnest($1::bigint[]) AS e(id)
      CROSS JOIN LATERAL (SELECT ${ATTEMPT} FROM attempt a WHERE a.inbound_event_id = e.id ORDER BY a.id DESC LIMIT 50) a
      ORDER BY a.id DESC`,
@@ -55,29 +65,59 @@ export async function attemptsOfEvents(pool: Pool, inboundIds: readonly string[]
   return rows
 }
 
-/** By the ERP order that a silver order is, or by row. */
-export async function readQuarantine(pool: Pool, orderId: string | null, ids: readonly string[] = []): Promise<QuarantineFact[]> {
-  const { rows } = await pool.query<QuarantineFact>(
-    `SELECT id, erp_id AS "erpId", erp_name AS "erpName", field, problem, found_at AS "foundAt", resolved_at AS "resolvedAt" FROM (
-       SELECT * FROM erp_quarantine WHERE resolved_at IS NULL AND erp_id = (SELECT order_key FROM silver_order WHERE id = $1::bigint AND origin = 'odoo')
-       UNION SELECT * FROM erp_quarantine WHERE id = ANY($2::bigint[])
-     ) q ORDER BY id DESC LIMIT 10`,
-    [orderId, ids],
+export async function quarantineById(pool: Pool, ids: readonly string[]): Promise<QuarantineFact[]> {
+  return prepared<QuarantineFact>(
+    pool,
+    'quarantine',
+    `SELECT id, erp_id AS "erpId", erp_name AS "erpName", field, problem, found_at AS "foundAt", resolved_at AS "resolvedAt"
+     FROM erp_quarantine WHERE id = ANY($1::bigint[]) ORDER BY id DESC`,
+    [ids],
   )
-  return rows
 }
 
-export async function readDrifts(pool: Pool, orderId: string): Promise<DriftFact[]> {
-  const { rows } = await pool.query<Omit<DriftFact, 'fields'> & { fields: unknown }>(
-    `SELECT id, channel, kind, cause, fields, found_at AS "foundAt", resolved_at AS "resolvedAt" FROM drift WHERE order_id = $1 ORDER BY id DESC LIMIT 20`,
+interface TroubleRow {
+  table: 'drift' | 'erp_quarantine'
+  id: string
+  channel: string
+  kind: string
+  cause: string
+  fields: unknown
+  erpId: string
+  erpName: string
+  field: string
+  problem: string
+  foundAt: string
+  resolvedAt: string | null
+}
+
+/** Drifts of the order, and the open quarantine of the ERP order that it is. */
+export async function readTrouble(pool: Pool, orderId: string): Promise<{ drifts: DriftFact[]; quarantine: QuarantineFact[] }> {
+  const rows = await prepared<TroubleRow>(
+    pool,
+    'trouble',
+    `(SELECT 'drift' AS "table", id, channel, kind, cause, fields, NULL AS "erpId", NULL AS "erpName", NULL AS field, NULL AS problem, found_at AS "foundAt",
+             resolved_at AS "resolvedAt"
+      FROM drift WHERE order_id = $1 ORDER BY id DESC LIMIT 20)
+     UNION ALL
+     (SELECT 'erp_quarantine', id, NULL, NULL, NULL, NULL, erp_id, erp_name, field, problem, found_at, resolved_at
+      FROM erp_quarantine WHERE resolved_at IS NULL AND erp_id = (SELECT order_key FROM silver_order WHERE id = $1 AND origin = 'odoo') LIMIT 10)`,
     [orderId],
   )
-  return rows.map((r) => ({ ...r, fields: textsOf(r.fields) }))
+  return {
+    drifts: rows.flatMap(({ table, id, channel, kind, cause, fields, foundAt, resolvedAt }) =>
+      table === 'drift' ? [{ id, channel, kind, cause, fields: textsOf(fields), foundAt, resolvedAt }] : [],
+    ),
+    quarantine: rows.flatMap(({ table, id, erpId, erpName, field, problem, foundAt, resolvedAt }) =>
+      table === 'drift' ? [] : [{ id, erpId, erpName, field, problem, foundAt, resolvedAt }],
+    ),
+  }
 }
 
 /** What people and agents did to the order, its deliveries and its events. */
 export async function readActions(pool: Pool, orderId: string): Promise<ActionFact[]> {
-  const { rows } = await pool.query<ActionFact>(
+  const rows = await prepared<ActionFact>(
+    pool,
+    'actions',
     `WITH target AS MATERIALIZED (
        SELECT 'order' AS kind, $1::text AS id
        UNION ALL SELECT 'delivery', id::text FROM (SELECT id FROM delivery WHERE order_id = $1::bigint ORDER BY id DESC LIMIT 50) d

@@ -1,5 +1,6 @@
 import type { InboundFact, ObservationFact, RefusalFact, SilverChange, SilverFact } from '../../core/order-facts.ts'
 import type { Pool } from './pool.ts'
+import { prepared } from './prepared.ts'
 
 interface SilverRow extends Omit<SilverFact, 'illegal' | 'lines' | 'totalMinor' | 'identifiers'> {
   illegal: SilverFact['illegal'] | null
@@ -9,7 +10,9 @@ interface SilverRow extends Omit<SilverFact, 'illegal' | 'lines' | 'totalMinor' 
 }
 
 export async function readSilver(pool: Pool, orderId: string): Promise<SilverFact | null> {
-  const { rows } = await pool.query<SilverRow>(
+  const rows = await prepared<SilverRow>(
+    pool,
+    'silver',
     `SELECT s.id, s.origin, s.order_key AS "orderKey", s.display_status AS "displayStatus", s.payment, s.fulfilment, s.lifecycle, s.flags, s.currency,
             s.total_minor AS "totalMinor", s.confirmed, s.route, s.illegal, s.canonical ->> 'rawStatus' AS "rawStatus", s.canonical ->> 'tracking' AS tracking,
             s.canonical -> 'lines' AS lines, s.version::int, s.created_at AS "createdAt", s.updated_at AS "updatedAt",
@@ -35,7 +38,9 @@ const EVENT = `e.id, e.event_id AS "eventId", e.channel, e.topic, e.resource, e.
 
 /** Newest 50: those tied to the order, and those that only name one of its marketplace keys yet. */
 export async function eventsOfOrder(pool: Pool, orderId: string, focusId: string | null): Promise<InboundFact[]> {
-  const { rows } = await pool.query<InboundFact>(
+  const rows = await prepared<InboundFact>(
+    pool,
+    'events-of-order',
     `SELECT ${EVENT} FROM (
        (SELECT * FROM inbound_event WHERE order_id = $1 ORDER BY id DESC LIMIT 50)
        UNION
@@ -50,34 +55,41 @@ export async function eventsOfOrder(pool: Pool, orderId: string, focusId: string
 }
 
 export async function eventsById(pool: Pool, ids: readonly string[]): Promise<InboundFact[]> {
-  const { rows } = await pool.query<InboundFact>(`SELECT ${EVENT} FROM inbound_event e WHERE e.id = ANY($1::bigint[]) ORDER BY e.id DESC`, [
-    ids,
-  ])
-  return rows
-}
-
-export async function readObservations(pool: Pool, orderId: string): Promise<ObservationFact[]> {
-  const { rows } = await pool.query<ObservationFact>(
-    `SELECT id, channel, entity, external_id AS "externalId", source_version AS "sourceVersion", observed_at AS "observedAt", inbound_event_id AS "inboundId",
-            body ->> 'rawStatus' AS "rawStatus"
-     FROM observation WHERE order_id = $1 ORDER BY id DESC LIMIT 50`,
-    [orderId],
+  const rows = await prepared<InboundFact>(
+    pool,
+    'events-by-id',
+    `SELECT ${EVENT} FROM inbound_event e WHERE e.id = ANY($1::bigint[]) ORDER BY e.id DESC`,
+    [ids],
   )
   return rows
 }
 
-export async function readChanges(pool: Pool, orderId: string): Promise<SilverChange[]> {
-  const { rows } = await pool.query<SilverChange>(
-    `SELECT id, event_type AS type, committed_at AS at, payload ->> 'display_status' AS "displayStatus"
-     FROM order_event WHERE aggregate_type = 'order' AND aggregate_id = $1 ORDER BY id DESC LIMIT 50`,
+type HistoryRow = ObservationFact & { isChange: boolean }
+
+/** Newest 50 observations, and newest 50 changes of the silver order. */
+export async function readHistory(pool: Pool, orderId: string): Promise<{ observations: ObservationFact[]; changes: SilverChange[] }> {
+  const rows = await prepared<HistoryRow>(
+    pool,
+    'history',
+    `(SELECT false AS "isChange", id, channel, entity, external_id AS "externalId", source_version AS "sourceVersion", observed_at AS "observedAt",
+             inbound_event_id AS "inboundId", body ->> 'rawStatus' AS "rawStatus"
+      FROM observation WHERE order_id = $1 ORDER BY id DESC LIMIT 50)
+     UNION ALL
+     (SELECT true, id, NULL, event_type, NULL, NULL, committed_at, NULL, payload ->> 'display_status'
+      FROM order_event WHERE aggregate_type = 'order' AND aggregate_id = $1 ORDER BY id DESC LIMIT 50)`,
     [orderId],
   )
-  return rows
+  return {
+    observations: rows.flatMap(({ isChange, ...o }) => (isChange ? [] : [o])),
+    changes: rows.flatMap((r) => (r.isChange ? [{ id: r.id, type: r.entity, at: r.observedAt, displayStatus: r.rawStatus }] : [])),
+  }
 }
 
 /** Refused webhooks of the last days whose body names one of the order's marketplace ids. */
 export async function readRefusals(pool: Pool, orderId: string): Promise<RefusalFact[]> {
-  const { rows } = await pool.query<RefusalFact>(
+  const rows = await prepared<RefusalFact>(
+    pool,
+    'refusals',
     `SELECT r.id, r.received_at AS "receivedAt", r.channel, r.verdict
      FROM refusals_naming(ARRAY(SELECT value FROM identifier WHERE order_id = $1 AND kind IN ('marketplace-order', 'pack') LIMIT 5)) r`,
     [orderId],
