@@ -44,9 +44,14 @@ describe('planning', () => {
   })
 
   test('a marketplace is not told its own fulfilment; Odoo learns it', () => {
-    const { wishes } = planOrder(anOrder({ fulfilment: 'shipped' }), [ML], settings)
+    const { wishes } = planOrder(anOrder({ fulfilment: 'shipped', fulfilmentFromShipper: true }), [ML], settings)
     expect(wishes.find((w) => w.channel === ML)?.desired.fulfilment).toBeNull()
     expect(wishes.find((w) => w.channel === 'odoo')?.desired).toMatchObject({ fulfilment: 'shipped', lines: [] })
+  })
+
+  test('Odoo is not told its own fulfilment either', () => {
+    const { wishes } = planOrder(anOrder({ fulfilment: 'ready_to_ship' }), [ML], settings)
+    expect(wishes.map((w) => w.channel)).not.toContain('odoo')
   })
 
   test('a paid marketplace order is owed to Odoo; an unpaid one is not yet', () => {

@@ -60,7 +60,8 @@ function planErpOrder(order: CanonicalOrder, bound: readonly string[], settings:
     channel,
     desired: { ...contentOf(order), fulfilment: shippedByOdoo(order, channel, settings) },
   }))
-  if (worthANote(order.fulfilment) && marketplaces.some((id) => ships(id, settings) === 'marketplace')) {
+  // Only a shipper's word is news to Odoo: its own is not repeated to it.
+  if (order.fulfilmentFromShipper && worthANote(order.fulfilment) && marketplaces.some((id) => ships(id, settings) === 'marketplace')) {
     wishes.push({
       channel: ODOO_CHANNEL,
       desired: { ...contentOf(order), fulfilment: order.fulfilment, tracking: order.tracking, lines: [], totalMinor: null },

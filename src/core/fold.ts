@@ -130,6 +130,7 @@ function join(origin: string, orderKey: string, entities: Fragment[], shippers: 
   const movers = entities.filter(isMover)
   const live = orders.filter((o) => o.lifecycle !== 'cancelled')
   const counted = live.length > 0 ? live : orders
+  const toldByShipper = shippers.some((s) => s.fulfilment !== undefined)
   return {
     origin,
     orderKey,
@@ -138,9 +139,8 @@ function join(origin: string, orderKey: string, entities: Fragment[], shippers: 
       PAYMENT_RANK,
       'none',
     ),
-    fulfilment: shippers.some((s) => s.fulfilment !== undefined)
-      ? joinedFulfilment(shippers.filter(isOrder), shippers.filter(isMover))
-      : joinedFulfilment(counted, movers),
+    fulfilment: toldByShipper ? joinedFulfilment(shippers.filter(isOrder), shippers.filter(isMover)) : joinedFulfilment(counted, movers),
+    ...(toldByShipper ? { fulfilmentFromShipper: true } : {}),
     lifecycle: joinedLifecycle(orders, entities),
     flags: [...new Set(entities.flatMap((e) => e.flags ?? []))].sort() as Flag[],
     currency: counted.find((o) => o.currency)?.currency ?? null,

@@ -90,6 +90,8 @@ export interface CanonicalOrder {
   orderKey: string
   payment: Payment
   fulfilment: Fulfilment
+  /** Set when a marketplace that ships by itself says how fulfilment stands; absent when it is the origin's own word. */
+  fulfilmentFromShipper?: true
   lifecycle: Lifecycle
   flags: Flag[]
   currency: string | null

@@ -29,7 +29,7 @@ export interface TraceData {
 export interface Reply {
   isError: boolean
   text: string
-  data: Record<string, any>
+  data: Record<string, unknown>
 }
 
 export interface Agent {
@@ -52,14 +52,18 @@ export async function agentOf(desk: Desk, role: 'viewer' | 'operator' | 'admin',
   const call = async (name: string, args: Record<string, unknown> = {}): Promise<Reply> => {
     const result = await client.callTool({ name, arguments: args })
     const [content] = result.content as { text: string }[]
-    return { isError: result.isError === true, text: content?.text ?? '', data: (result.structuredContent ?? {}) as Record<string, any> }
+    return {
+      isError: result.isError === true,
+      text: content?.text ?? '',
+      data: (result.structuredContent ?? {}) as Record<string, unknown>,
+    }
   }
   return {
     call,
     async trace(orderId) {
       const reply = await call('trace_order', { order_id: orderId })
       if (reply.isError) throw new Error(`trace_order ${orderId}: ${reply.text}`)
-      return reply.data as TraceData
+      return reply.data as unknown as TraceData
     },
     close,
   }
