@@ -50,6 +50,9 @@ export function isPositive(quantity: string): boolean {
   return !quantity.startsWith('-') && /[1-9]/.test(quantity)
 }
 
+// Most numbers print as plain decimals already; only very large or small ones need the slow way.
 function plain(value: number): string {
-  return Number.isFinite(value) ? value.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: 12 }) : 'not a number'
+  const text = String(value)
+  if (!Number.isFinite(value)) return 'not a number'
+  return text.includes('e') ? value.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: 12 }) : text
 }

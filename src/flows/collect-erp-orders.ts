@@ -17,7 +17,7 @@ export type CollectOutcome = ({ kind: 'collected' } & Collected) | { kind: 'busy
 
 const ORDER_CURSOR = 'erp-orders'
 /** Orders whose version is this young are read again though their version was seen: two writes may share a second. */
-const SAME_SECOND_MS = 15_000
+const SAME_SECOND_MS = 3_000
 /** The window ends a little before the server's now, so that a second is never half read. */
 const UPPER_BOUND_MS = 1_000
 const BEGINNING = '1970-01-01T00:00:00.000Z'

@@ -11,11 +11,16 @@ const SUSPECT_AFTER = 3
 const POISON_AFTER = 2
 
 /** Claims due deliveries of one channel: gate and bucket first, in a statement of their own, then the rows. */
-export async function claimDue(pool: Pool, channel: Channel, limit: number, openPersonal: OpenPersonal): Promise<Claim[]> {
+export async function claimDue(
+  pool: Pool,
+  channel: Channel,
+  { limit, suspects }: { limit: number; suspects: boolean },
+  openPersonal: OpenPersonal,
+): Promise<Claim[]> {
   const rows = await transaction(pool, async (client) => {
     const { most, probe } = await openGate(client, channel.id, limit)
     if (most < 1) return []
-    const alone = await claimRows(client, channel, 1, 'alone')
+    const alone = suspects ? await claimRows(client, channel, 1, 'alone') : []
     const claimed = alone.length > 0 ? alone : await claimRows(client, channel, most, 'together')
     if (claimed.length > 0) await debitGate(client, channel.id, { tokens: claimed.length, probe, leaseMs: channel.timing.leaseMs })
     return claimed.map((row) => ({ ...row, probe }))

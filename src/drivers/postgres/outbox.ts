@@ -13,6 +13,7 @@ export interface PostgresOutbox extends Outbox {
 }
 
 const UNIQUE_VIOLATION = '23505'
+const SUSPECT_EVERY_MS = 1_000
 export const GROUP = { maxRows: 200, maxBytes: 1_000_000, maxWaitingRows: 5_000, sizeOf: () => 1 }
 
 /** The outbox over PostgreSQL: many rows a statement, one lease, gate and fence each. */
@@ -27,10 +28,12 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
   const lookUps = grouped({ run: (items: LookUpItem[]) => retried(() => intendLookUps(pool, items)), flights: 2, ...GROUP })
   const ends = groupedEnds(pool)
   const finishes = grouped({ run: (items: FinishItem[]) => retried(() => finishAll(pool, items)), flights: 2, ...GROUP })
+  const suspectsDue = everySoOften(SUSPECT_EVERY_MS)
   return {
     async claim(channel, limit) {
-      await endPoison(pool, channel)
-      return claimDue(pool, channelOf(channel), limit, openPersonal)
+      const suspects = suspectsDue(channel)
+      if (suspects) await endPoison(pool, channel)
+      return claimDue(pool, channelOf(channel), { limit, suspects }, openPersonal)
     },
     intend: (claim, operation) => intents.add({ claim, operation, channel: channelOf(claim.wanted.channel) }),
     intendLookUp: (claim, operation) => lookUps.add({ claim, operation }),
@@ -41,6 +44,17 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
     async drain() {
       await Promise.all([intents.drain(), lookUps.drain(), ends.drain(), finishes.drain()])
     },
+  }
+}
+
+/** Suspects are rare: they are looked for now and then, not at every claim. True when it is time, per channel. */
+function everySoOften(everyMs: number): (channel: string) => boolean {
+  const last = new Map<string, number>()
+  return (channel) => {
+    const now = performance.now()
+    if (now - (last.get(channel) ?? Number.NEGATIVE_INFINITY) < everyMs) return false
+    last.set(channel, now)
+    return true
   }
 }
 
