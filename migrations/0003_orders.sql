@@ -70,6 +70,7 @@ CREATE TABLE binding (
   external_id text,
   observed jsonb,
   observed_at timestamptz,
+  compared_at timestamptz, -- when the reconciler last looked at the target for it
   next_version bigint NOT NULL DEFAULT 1,
   missing_since timestamptz, -- delivered, later absent at the target
   duplicates jsonb, -- more than one order at the target for this binding

@@ -63,8 +63,8 @@ async function comparable(pool: Pool, channel: string, olderThanMs: number, limi
      CROSS JOIN LATERAL (SELECT * FROM delivery d WHERE d.binding_id = b.id ORDER BY d.version DESC LIMIT 1) d
      JOIN desired w ON w.id = d.desired_id
      WHERE b.channel = $1 AND b.kind = 'order' AND b.external_id IS NOT NULL AND d.state = 'delivered'
-       AND d.ended_at < hub_now() - $2 * interval '1 ms' AND (b.observed_at IS NULL OR b.observed_at < hub_now() - $2 * interval '1 ms')
-     ORDER BY b.observed_at NULLS FIRST LIMIT $3`,
+       AND d.ended_at < hub_now() - $2 * interval '1 ms' AND (b.compared_at IS NULL OR b.compared_at < hub_now() - $2 * interval '1 ms')
+     ORDER BY b.compared_at NULLS FIRST LIMIT $3`,
     [channel, olderThanMs, limit],
   )
   return rows.map((r) => ({
@@ -85,7 +85,7 @@ async function comparable(pool: Pool, channel: string, olderThanMs: number, limi
 
 async function recordComparison(client: PoolClient, compared: Comparable, shown: Shown, drifts: readonly Drift[]): Promise<number> {
   await client.query(
-    `UPDATE binding SET observed = coalesce($2::jsonb, observed), observed_at = hub_now(),
+    `UPDATE binding SET observed = coalesce($2::jsonb, observed), observed_at = hub_now(), compared_at = hub_now(),
        missing_since = CASE WHEN $3 THEN coalesce(missing_since, hub_now()) END
      WHERE id = $1`,
     [compared.bindingId, shown.kind === 'found' ? JSON.stringify(shown.content) : null, drifts.some((d) => d.kind === 'missing')],
