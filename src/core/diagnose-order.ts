@@ -1,6 +1,6 @@
 import { causeCodeOf, type Finding } from './finding.ts'
 import { erpCursors, type OrderFacts, type SilverFact } from './order-facts.ts'
-import { plainLine } from './untrusted.ts'
+import { codeWord, plainLine } from './untrusted.ts'
 
 const OPEN_STATES = ['draft', 'sent', 'cancel']
 
@@ -37,7 +37,8 @@ export function diagnoseOrder(facts: OrderFacts, order: SilverFact): Finding[] {
 
 /** What stands on an identifier that no silver order bears. Always at least one finding. */
 export function diagnoseUnheld(facts: OrderFacts): Finding[] {
-  return [...quarantined(facts), ...erpSays(facts)]
+  const waiting = quarantined(facts)
+  return waiting.length > 0 ? waiting : erpSays(facts)
 }
 
 function quarantined(facts: OrderFacts): Finding[] {
@@ -49,8 +50,8 @@ function quarantined(facts: OrderFacts): Finding[] {
       certainty: 'certain',
       target: 'odoo',
       deadLetter: null,
-      sentence: `The ERP order ${plainLine(q.erpName, 60)} waits in quarantine since ${q.foundAt}: field ${plainLine(q.field, 60)}, ${plainLine(q.problem, 160)}.`,
-      evidence: [{ table: 'erp_quarantine', id: q.id, says: `field ${plainLine(q.field, 60)}: ${plainLine(q.problem, 160)}` }],
+      sentence: `The ERP order ${codeWord(q.erpName)} waits in quarantine since ${q.foundAt}: field ${codeWord(q.field)}, ${plainLine(q.problem, 160)}.`,
+      evidence: [{ table: 'erp_quarantine', id: q.id, says: `field ${codeWord(q.field)}: ${plainLine(q.problem, 160)}` }],
     }))
 }
 
@@ -58,15 +59,15 @@ function drifted(facts: OrderFacts): Finding[] {
   return facts.drifts
     .filter((d) => d.resolvedAt === null)
     .map((d) => {
-      const fields = d.fields.map((f) => plainLine(f, 40)).join(', ')
+      const fields = d.fields.map((f) => codeWord(f)).join(', ')
       const cause = causeCodeOf(d.cause, 'drift')
       return {
         cause,
         certainty: 'certain',
         target: d.channel,
         deadLetter: null,
-        sentence: `The comparison with ${d.channel} found ${plainLine(d.kind, 60)} at ${d.foundAt}${fields ? `: ${fields}` : ''}.`,
-        evidence: [{ table: 'drift', id: d.id, says: `${plainLine(d.kind, 60)}${fields ? `: ${fields}` : ''}` }],
+        sentence: `The comparison with ${d.channel} found ${codeWord(d.kind)} at ${d.foundAt}${fields ? `: ${fields}` : ''}.`,
+        evidence: [{ table: 'drift', id: d.id, says: `${codeWord(d.kind)}${fields ? `: ${fields}` : ''}` }],
       }
     })
 }
@@ -121,13 +122,13 @@ function erpHolds(
     const evidence: Finding['evidence'] = [
       {
         table: 'erp',
-        id: plainLine(o.erpId, 40),
-        says: `${plainLine(o.erpName, 60)}, state ${plainLine(o.state, 40)}, version ${plainLine(o.version, 40)}`,
+        id: codeWord(o.erpId),
+        says: `${codeWord(o.erpName)}, state ${codeWord(o.state)}, version ${codeWord(o.version)}`,
       },
       ...cursor,
     ]
     const base = { certainty: 'certain' as const, target: null, deadLetter: null, evidence }
-    const name = plainLine(o.erpName, 60)
+    const name = codeWord(o.erpName)
     if (OPEN_STATES.includes(o.state))
       return { ...base, cause: 'erp-not-confirmed', sentence: `The ERP holds ${name} in state ${o.state}: only confirmed orders are sent.` }
     if (failedSince !== null)
@@ -139,7 +140,7 @@ function erpHolds(
     return {
       ...base,
       cause: 'collector-lagging',
-      sentence: `The ERP holds ${name} (version ${plainLine(o.version, 40)}) and the collector has not read it yet.`,
+      sentence: `The ERP holds ${name} (version ${codeWord(o.version)}) and the collector has not read it yet.`,
     }
   })
 }

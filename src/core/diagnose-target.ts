@@ -4,7 +4,7 @@ import { ambiguousFinding, holdReason, pendingFinding } from './diagnose-waiting
 import { causeCodeOf, type Evidence, type Finding } from './finding.ts'
 import { outboxIdOf } from './identifier.ts'
 import type { BindingFact, ChannelFact, DeliveryFact, OrderFacts, SilverFact } from './order-facts.ts'
-import { plainLine } from './untrusted.ts'
+import { codeWord, plainLine } from './untrusted.ts'
 
 /** What stands at each target of a silver order: one finding a channel, and one more where its binding shows trouble. */
 export function diagnoseTargets(facts: OrderFacts, order: SilverFact): Finding[] {
@@ -114,7 +114,7 @@ function bindingTrouble(binding: BindingFact): Finding[] {
   if (binding.duplicates.length > 0) {
     const ids = binding.duplicates
       .slice(0, 5)
-      .map((d) => plainLine(d, 60))
+      .map((d) => codeWord(d))
       .join(', ')
     found.push({
       ...base,
@@ -127,7 +127,7 @@ function bindingTrouble(binding: BindingFact): Finding[] {
     found.push({
       ...base,
       cause: 'delivered-then-missing',
-      sentence: `It was delivered to ${binding.channel} as ${plainLine(binding.externalId, 80) || 'an unknown id'} and is absent there since ${binding.missingSince}.`,
+      sentence: `It was delivered to ${binding.channel} as ${codeWord(binding.externalId) || 'an unknown id'} and is absent there since ${binding.missingSince}.`,
       evidence: row(`missing since ${binding.missingSince}`),
     })
   }
@@ -136,7 +136,7 @@ function bindingTrouble(binding: BindingFact): Finding[] {
 
 function deliveredFinding(facts: OrderFacts, d: DeliveryFact): Finding {
   const binding = facts.bindings.find((b) => b.id === d.bindingId)
-  const id = plainLine(binding?.externalId, 80)
+  const id = codeWord(binding?.externalId)
   const held = d.channel === ODOO_CHANNEL && !d.confirm
   return {
     cause: held ? 'on-hold' : 'delivered',

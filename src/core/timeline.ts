@@ -1,7 +1,7 @@
 import { attemptSays } from './attempt-evidence.ts'
 import { ODOO_CHANNEL } from './channel.ts'
 import type { OrderFacts } from './order-facts.ts'
-import { plainLine } from './untrusted.ts'
+import { codeWord, plainLine } from './untrusted.ts'
 
 export const TIMELINE_SOURCES = ['erp', 'inbound', 'silver', 'delivery', 'attempt', 'operator'] as const
 export type TimelineSource = (typeof TIMELINE_SOURCES)[number]
@@ -36,7 +36,7 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 function ofErp(facts: OrderFacts): TimelineEntry[] {
   const seen = facts.observations.map((o): TimelineEntry => {
     const version = o.sourceVersion ? `, version ${o.sourceVersion}` : ''
-    const what = `showed ${o.entity} ${plainLine(o.externalId, 60)}${o.rawStatus ? ` as ${plainLine(o.rawStatus, 60)}` : ''}${version}`
+    const what = `showed ${o.entity} ${codeWord(o.externalId)}${o.rawStatus ? ` as ${codeWord(o.rawStatus)}` : ''}${version}`
     return {
       at: o.observedAt,
       source: o.channel === ODOO_CHANNEL ? 'erp' : 'inbound',
@@ -46,7 +46,7 @@ function ofErp(facts: OrderFacts): TimelineEntry[] {
     }
   })
   const held = facts.quarantine.map((q): TimelineEntry => {
-    const what = `${plainLine(q.erpName, 60)} quarantined: field ${plainLine(q.field, 60)}, ${plainLine(q.problem, 160)}`
+    const what = `${codeWord(q.erpName)} quarantined: field ${codeWord(q.field)}, ${plainLine(q.problem, 160)}`
     return { at: q.foundAt, source: 'erp', channel: ODOO_CHANNEL, what, ref: `erp_quarantine/${q.id}` }
   })
   return [...seen, ...held]
@@ -58,7 +58,7 @@ function ofInbound(facts: OrderFacts): TimelineEntry[] {
     const received = {
       ...base,
       at: e.receivedAt,
-      what: `webhook ${plainLine(e.topic, 60)} received${e.conflict ? ', in conflict with an earlier body' : ''}`,
+      what: `webhook ${codeWord(e.topic)} received${e.conflict ? ', in conflict with an earlier body' : ''}`,
     }
     const end = [e.reason, e.cause].filter((w) => w !== null).join(', ')
     return e.endedAt === null ? [received] : [received, { ...base, at: e.endedAt, what: `event ${e.state}${end ? ` (${end})` : ''}` }]
@@ -90,7 +90,7 @@ function ofSilver(facts: OrderFacts): TimelineEntry[] {
       at: d.foundAt,
       source: 'silver',
       channel: d.channel,
-      what: `drift ${plainLine(d.kind, 60)} found${d.resolvedAt ? `, gone at ${d.resolvedAt}` : ''}`,
+      what: `drift ${codeWord(d.kind)} found${d.resolvedAt ? `, gone at ${d.resolvedAt}` : ''}`,
       ref: `drift/${d.id}`,
     }),
   )

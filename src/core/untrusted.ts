@@ -22,6 +22,15 @@ export function plainLine(value: string | null | undefined, longest = LONGEST): 
   return untrustedText(value ?? '', longest)?.text ?? ''
 }
 
+/** A name, id or status that another system gave, kept as one short word: it can be compared, and never reads as a sentence. */
+export function codeWord(value: string | null | undefined, longest = 60): string {
+  return strip(value ?? '')
+    .replace(/\s+/g, '_')
+    .replace(/[^\p{L}\p{N}_.:/#+-]/gu, '')
+    .slice(0, longest)
+    .toWellFormed()
+}
+
 function strip(value: string): string {
   let text = value.toWellFormed()
   // Again and again: what is left of one tag may close another.
@@ -33,7 +42,8 @@ function strip(value: string): string {
     text
       .replace(/[<>]/g, ' ')
       // Cf holds zero-width and direction marks and the tag block, Co and Cn what has no agreed meaning.
-      .replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029\u{E0000}-\u{E0FFF}\uFE00-\uFE0F]/gu, ' ')
+      .replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu, ' ')
+      .replace(/\p{Variation_Selector}/gu, ' ')
       .replace(/\s+/g, ' ')
       .trim()
   )

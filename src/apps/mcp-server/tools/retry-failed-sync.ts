@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { codeWord } from '../../../core/untrusted.ts'
+import { type RetryAnswer, retryFailedSync } from '../../../flows/retry-failed-sync.ts'
+import { ambiguousAnswer, OrderId, Reason, Row } from '../answer.ts'
+import { type Answer, defineTool } from '../tool.ts'
+
+const output = z.object({
+  order_id: z.string(),
+  changed: z.number().optional(),
+  replayed: z.array(z.string()).optional(),
+  planned: z.number().optional(),
+  refused: z.array(Row).optional(),
+  now: z.array(Row).optional(),
+  operation_id: z.string().optional(),
+  sentence: z.string(),
+  found: z.boolean().optional(),
+  candidates: z.array(Row).optional(),
+})
+
+/** An order's dead letters back to pending, and what is owed planned. */
+export const retryFailedSyncTool = defineTool({
+  name: 'retry_failed_sync',
+  title: 'Retry an order',
+  description:
+    'Puts the newest dead letter of each target of one order, and its inbound ones, back to pending, and plans owed deliveries that are missing. Audited; answers what really changed. Remove the cause first (trace_order names it).',
+  scope: 'outbox.retry',
+  effect: 'write',
+  input: z.strictObject({ order_id: OrderId, reason: Reason }),
+  output,
+  async run({ order_id, reason }, { principal, ports }) {
+    const answer = await retryFailedSync({ principal, orderId: order_id, reason: reason ?? null, tool: 'retry_failed_sync' }, ports)
+    return answerOf(order_id, answer)
+  },
+})
+
+function answerOf(orderId: string, answer: RetryAnswer): Answer {
+  const trace = [{ toolName: 'trace_order', arguments: { order_id: orderId }, reason: 'How it stands now, with evidence.' }]
+  switch (answer.kind) {
+    case 'ambiguous':
+      return ambiguousAnswer(orderId, answer.candidates)
+    case 'unknown': {
+      const near = answer.nearest.length > 0 ? ` Nearest: ${answer.nearest.map((n) => codeWord(n)).join(', ')}.` : ''
+      return {
+        kind: 'error',
+        code: 'not-found-anywhere',
+        sentence: `The hub holds nothing to retry under this identifier.${near} Nothing was changed.`,
+        suggestions: trace,
+        audited: false,
+      }
+    }
+    case 'unaudited':
+      return { kind: 'error', code: 'audit-unavailable', sentence: 'The audit log cannot be written. Nothing was changed.', audited: true }
+    case 'nothing-to-retry': {
+      const states = answer.now.map((s) => `${s.outboxId} at ${s.channel} is ${s.state}`).join('; ')
+      const refused = answer.refused.map((r) => `${r.outboxId} ${r.reason}`).join('; ')
+      return {
+        kind: 'error',
+        code: 'nothing-to-retry',
+        sentence: `Nothing of this order could be retried${refused || states ? `: ${[refused, states].filter((t) => t !== '').join('; ')}` : ''}. Nothing was changed.`,
+        suggestions: trace,
+        audited: true,
+      }
+    }
+    case 'retried':
+      return { kind: 'answer', data: dataOf(orderId, answer), suggestions: trace, audited: true }
+  }
+}
+
+function dataOf(orderId: string, answer: RetryAnswer & { kind: 'retried' | 'nothing-to-retry' }): Record<string, unknown> {
+  return {
+    order_id: codeWord(orderId, 200),
+    changed: answer.changed,
+    replayed: answer.replayed,
+    planned: answer.planned,
+    refused: answer.refused.map((r) => ({ outbox_id: r.outboxId, reason: r.reason })),
+    now: answer.now.map(({ outboxId, channel, state }) => ({ outbox_id: outboxId, channel, state })),
+    operation_id: answer.operationId,
+    sentence: `${answer.replayed.length} put back, ${answer.planned} newly planned; delivery follows.${answer.recorded ? '' : ' The audit outcome could not be written and shows as unknown.'}`,
+  }
+}
