@@ -1,0 +1,160 @@
+import type { DesiredOrder } from '../../core/desired.ts'
+import type { Operation } from '../../core/delivery.ts'
+import { IntegrationError } from '../../core/integration-error.ts'
+import { quantityFrom } from '../../core/money.ts'
+import type { Erp } from '../../ports/erp.ts'
+import type { Sent, Shown, Wanted } from '../../ports/target.ts'
+import { cancelOrder, confirmOrder, type MemoryErpBook, type MemoryErpLine, type MemoryErpOrder, totalOf } from './erp-book.ts'
+import { noteOf, nextErpStep, noteText } from './erp-step.ts'
+import { changedOrders, changedStock, createdOrders, findOrders, readBatch } from './erp-reading.ts'
+
+export interface MemoryErpOptions {
+  /** The generic customer of a marketplace; created by a request of its own. */
+  partner?: string
+  /** How long a write may wait for another one, milliseconds. */
+  writeTimeoutMs?: number
+  /** Every call fails with it, as one with a wrong credential or database would. */
+  failsWith?: 'unauthorized' | 'unavailable'
+}
+
+const MOST_IDS = 200
+
+/** An ERP in memory, for flow tests. What it is told stands in `book`, which several adapters may share. */
+export function memoryErp(book: MemoryErpBook, options: MemoryErpOptions = {}): Erp {
+  async function ask<T>(signal: AbortSignal, answer: () => T): Promise<T> {
+    if (options.failsWith) throw new IntegrationError(options.failsWith, { summary: `told to fail with ${options.failsWith}` })
+    if (signal.aborted) throw new IntegrationError('no-answer', { summary: 'the call was given up' })
+    return answer()
+  }
+  return {
+    channel: 'odoo',
+    looksFirst: true, // a person may have created it
+    serverTime: (signal) => ask(signal, () => new Date(book.nowMs()).toISOString()),
+    changedOrders: (fromIso, toIso, signal) => ask(signal, () => changedOrders(book, fromIso, toIso)),
+    orderVersionsSince: (fromIso, signal) => ask(signal, () => createdOrders(book, fromIso)),
+    async readOrders(ids, signal) {
+      if (ids.length > MOST_IDS) throw new RangeError(`${ids.length} ids in one call, at most ${MOST_IDS} are read`)
+      return ask(signal, () => readBatch(book, ids))
+    },
+    changedStock: (fromIso, toIso, signal) => ask(signal, () => changedStock(book, fromIso, toIso)),
+    find: (typed, signal) => ask(signal, () => findOrders(book, typed)),
+    health: (signal) =>
+      ask(signal, () => ({
+        version: '1.0',
+        transport: 'json-2',
+        database: 'memory',
+        user: 'hub@example.com',
+        keyExpiresAt: null,
+        problems: [],
+      })),
+    lookUp: (wanted, log, signal) => log.read('look up', () => ask(signal, () => shownOf(orderOf(book, wanted)))),
+    next: nextErpStep,
+    async send(wanted, operation, _shown, _requestId, signal) {
+      await ask(signal, () => undefined)
+      if (wanted.desired.kind !== 'order') throw new IntegrationError('unsupported', { summary: 'the ERP is told no stock' })
+      const desired = wanted.desired
+      const work = operation === 'create' ? create(book, wanted, desired, options) : amend(book, wanted, desired, operation)
+      return inTime(work, options.writeTimeoutMs ?? 5_000)
+    },
+  }
+}
+
+// An order of the ERP itself is found by its own id, one of the hub's only where both id and reference are right.
+function orderOf(book: MemoryErpBook, { desired, externalId, reference }: Wanted): MemoryErpOrder | undefined {
+  if (desired.kind === 'order' && desired.origin === 'odoo') return book.orders.get(desired.orderKey)
+  const ours = [...book.orders.values()].find((order) => order.byHub !== null && order.reference === reference)
+  return externalId === null || ours?.id === externalId ? ours : undefined
+}
+
+function shownOf(order: MemoryErpOrder | undefined): Shown {
+  if (!order) return { kind: 'absent' }
+  const { id, state, currency, picking, tracked, told, byHub } = order
+  const lines = order.lines.map(({ sku, quantity, unitPriceMinor }) => ({
+    sku: sku ?? '',
+    quantity: quantityFrom(quantity) ?? '0',
+    unitPriceMinor,
+  }))
+  return {
+    kind: 'found',
+    externalId: id,
+    content: {
+      lifecycle: state === 'cancel' ? 'cancelled' : 'open',
+      fulfilment: null,
+      currency,
+      totalMinor: totalOf(order),
+      lines,
+      extra: {
+        state,
+        delivered: picking?.state === 'done',
+        tracking: picking?.tracking ?? null,
+        tracked,
+        told,
+        edited: byHub !== null && JSON.stringify(byHub.lines) !== JSON.stringify(lines),
+      },
+    },
+  }
+}
+
+async function create(
+  book: MemoryErpBook,
+  wanted: Wanted,
+  desired: DesiredOrder,
+  { partner = 'Customer' }: MemoryErpOptions,
+): Promise<Sent> {
+  if (!book.partners.has(partner)) {
+    book.partners.add(partner)
+    return { externalId: null, shown: { kind: 'absent' } }
+  }
+  const lines = desired.lines.map((line): MemoryErpLine => {
+    const product = book.products.get(line.sku)
+    if (!product)
+      throw new IntegrationError('rejected', { causeCode: 'sku-unknown', summary: `the ERP has no product with the SKU ${line.sku}` })
+    return { sku: line.sku, quantity: Number(line.quantity), unitPriceMinor: line.unitPriceMinor ?? product.priceMinor }
+  })
+  if (orderOf(book, wanted)) throw new IntegrationError('conflict', { summary: 'the order is there already' })
+  const typed = lines.map(({ sku, quantity, unitPriceMinor }) => ({
+    sku: sku ?? '',
+    quantity: quantityFrom(quantity) ?? '0',
+    unitPriceMinor,
+  }))
+  const order = book.add({
+    lines,
+    reference: wanted.reference,
+    origin: desired.origin,
+    byHub: { channel: desired.origin, lines: typed },
+    currency: desired.currency ?? 'CLP',
+  })
+  return { externalId: order.id, shown: shownOf(order) }
+}
+
+async function amend(book: MemoryErpBook, wanted: Wanted, desired: DesiredOrder, operation: Operation): Promise<Sent> {
+  const known = orderOf(book, wanted)
+  if (!known) throw new IntegrationError('not-found', { summary: 'the order is not there' })
+  if (operation === 'cancel' && known.picking?.state === 'done') return { externalId: known.id, shown: null } // it only asks a person
+  const order = await book.write(known.id, (one) => {
+    if (operation === 'confirm') confirmOrder(one)
+    else if (operation === 'cancel') cancelOrder(one)
+    else if (operation === 'note') {
+      one.told = noteOf(desired)
+      one.messages.push(noteText(wanted.reference, desired))
+    } else if (operation === 'track' && one.picking) {
+      one.picking.tracking = desired.tracking ?? ''
+      one.tracked = desired.tracking
+    } else throw new IntegrationError('unsupported', { summary: `the ERP takes no ${operation}` })
+  })
+  return { externalId: order.id, shown: shownOf(order) }
+}
+
+// What is too late for its caller may still land.
+async function inTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new IntegrationError('no-answer', { summary: `no answer within ${limitMs} ms` })), limitMs)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+    work.catch(() => undefined) // its caller has an answer already
+  }
+}
