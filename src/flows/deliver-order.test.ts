@@ -118,6 +118,18 @@ describe('an ERP order reaches a marketplace', () => {
     ])
   })
 
+  test('the attempt of a dead worker ends although a newer version took the place of its own', async () => {
+    await collect(anErpFragment('42'))
+    const [claim] = await outbox.claim(ML, 1)
+    if (!claim) throw new Error('nothing was due')
+    await outbox.intendLookUp(claim, 'search-orders')
+    await collect(anErpFragment('42', { version: '2026-11-23T12:10:00.000Z', totalMinor: 12_990 }))
+    expect(await deliveries()).toMatchObject([{ state: 'superseded' }, { state: 'pending' }])
+    await later('1 minute')
+    await postgresOutbox(worker, channels, async () => null).claim(ML, 1)
+    expect(await attempts()).toEqual([{ purpose: 'look-up', outcome: 'unknown' }])
+  })
+
   test('a stale lease holder never completes', async () => {
     await collect(anErpFragment('42'))
     const [first] = await outbox.claim(ML, 1)

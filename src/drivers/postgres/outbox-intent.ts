@@ -144,3 +144,17 @@ export async function releaseClaim(pool: Pool, claim: Claim): Promise<void> {
     )
   })
 }
+
+/**
+ * Ends what a dead worker left open of work that ended without it: a version superseded, an event coalesced while its request was under way.
+ * No request lives longer than a lease, so what is older belongs to nobody.
+ */
+export async function endOrphans(pool: Pool, channel: string, leaseMs: number): Promise<void> {
+  await pool.query(
+    `UPDATE attempt a SET outcome = 'unknown', error_code = 'no-answer', ended_at = hub_now(), summary = 'its worker ended before the answer'
+     WHERE a.outcome IS NULL AND a.channel = $1 AND a.started_at < hub_now() - $2 * interval '1 ms'
+       AND (EXISTS (SELECT FROM delivery d WHERE d.id = a.delivery_id AND d.state IN ('delivered', 'superseded', 'dead'))
+         OR EXISTS (SELECT FROM inbound_event e WHERE e.id = a.inbound_event_id AND e.state <> 'pending'))`,
+    [channel, leaseMs],
+  )
+}

@@ -3,7 +3,7 @@ import type { AttemptEnd, Claim, Outbox } from '../../ports/outbox.ts'
 import { type Group, grouped } from './group.ts'
 import { claimDue, endPoison, type OpenPersonal } from './outbox-claim.ts'
 import { bindRows, finishAll, type FinishItem } from './outbox-finish.ts'
-import { endAttempts, intendAll, type IntentItem, intendLookUps, type LookUpItem, releaseClaim } from './outbox-intent.ts'
+import { endOrphans, endAttempts, intendAll, type IntentItem, intendLookUps, type LookUpItem, releaseClaim } from './outbox-intent.ts'
 import { type Pool, transaction } from './pool.ts'
 import { retried } from './retry.ts'
 
@@ -32,7 +32,10 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
   return {
     async claim(channel, limit) {
       const suspects = suspectsDue(channel)
-      if (suspects) await endPoison(pool, channel)
+      if (suspects) {
+        await endPoison(pool, channel)
+        await endOrphans(pool, channel, channelOf(channel).timing.leaseMs)
+      }
       return claimDue(pool, channelOf(channel), { limit, suspects }, openPersonal)
     },
     intend: (claim, operation) => intents.add({ claim, operation, channel: channelOf(claim.wanted.channel) }),
