@@ -40,6 +40,8 @@ export interface HubOptions {
   yaml?: string
   env?: Record<string, string>
   seams?: Seams
+  /** Told what the services log as errors: bugs, since a failure of another system is none. */
+  onError?: (fields: Record<string, unknown>, message: string) => void
   odooVersion?: 14 | 19
 }
 
@@ -87,7 +89,7 @@ export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
   }
   const config = loadConfig(variables, { demo: false })
   const owner = connect({ url: database.migratorUrl, role: null, max: 3, applicationName: 'test owner' })
-  const quiet = { info: () => {}, warn: () => {}, error: () => {} }
+  const quiet = { info: () => {}, warn: () => {}, error: options.onError ?? (() => {}) }
   let stopping = new AbortController()
   let running: Promise<unknown> = Promise.resolve()
   let meliClosed: Promise<void> | undefined
