@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Broken } from './broken/broken.ts'
+import { BROKEN_ERPS } from './broken/erps.ts'
 import { BROKEN_SOURCES } from './broken/sources.ts'
 import { BROKEN_TARGETS } from './broken/targets.ts'
 import { BROKEN_WEBHOOKS } from './broken/webhooks.ts'
+import { erpConformance } from './erp.ts'
 import { marketplaceConformance } from './marketplace.ts'
 import { memoryWorld } from './memory-world.ts'
 import { type Suite, suiteOf } from './suite.ts'
@@ -31,6 +33,7 @@ function findsBroken<World>(port: string, broken: Broken<World>[], suiteFor: (ma
 const BROKEN_MARKETPLACES = [...BROKEN_TARGETS, ...BROKEN_SOURCES, ...BROKEN_WEBHOOKS]
 const marketplaces = (make: () => Promise<ReturnType<typeof memoryWorld>>): Suite => suiteOf(() => marketplaceConformance('broken', make))
 findsBroken('a Marketplace', BROKEN_MARKETPLACES, marketplaces)
+findsBroken('an Erp', BROKEN_ERPS, (make) => suiteOf(() => erpConformance('broken', make)))
 
 test('every promise of a Marketplace is broken by some driver, or is a fault that stands for others', () => {
   const red = new Set(BROKEN_MARKETPLACES.flatMap((one) => one.red))
