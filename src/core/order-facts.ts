@@ -224,7 +224,7 @@ export type ErpAnswer =
 /** Apps that beat in `worker_heartbeat`; a beat within the last 30 s is a live worker. */
 export const DELIVERING_APP = 'worker'
 export const APPLYING_APP = 'subscriber'
-export const ALIVE_MS = 30_000
+const ALIVE_MS = 30_000
 
 export function msBetween(fromIso: string, toIso: string): number {
   return Date.parse(toIso) - Date.parse(fromIso)

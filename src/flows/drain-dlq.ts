@@ -56,7 +56,7 @@ export type DrainAnswer =
   | { kind: 'refused'; reason: DrainRefusal }
 
 /** Most dead letters that one call acts on; a larger set takes several plans. */
-export const MOST_DRAINED = 200
+const MOST_DRAINED = 200
 const SAMPLE = 20
 
 /**

@@ -62,7 +62,7 @@ function answerOf(outboxId: string, replay: Replay, about: { operationId: string
 }
 
 /** The row that an outbox id names; undefined for what is none. */
-export function readRef(outboxId: string): DeadLetterRef | undefined {
+function readRef(outboxId: string): DeadLetterRef | undefined {
   const typed = readIdentifier(/^\s*\d+\s*$/.test(outboxId) ? `outbox-${outboxId.trim()}` : outboxId)
   if (typed.deliveryId !== null) return { table: 'delivery', id: typed.deliveryId }
   return typed.inboundId === null ? undefined : { table: 'inbound_event', id: typed.inboundId }

@@ -76,7 +76,7 @@ export function stdioIdentity(environment: { mcpToken: string | null; staticToke
 }
 
 /** The principal of a static token: an opaque id, stable from run to run. */
-export function principalOf(token: StaticToken, via: Principal['via']): Principal {
+function principalOf(token: StaticToken, via: Principal['via']): Principal {
   const id = createHash('sha256').update(`rosh static principal\n${token.token}`).digest('hex').slice(0, 12)
   return { id: `static-${id}`, scopes: token.scopes, via }
 }

@@ -1,3 +1,4 @@
+// Over 300 lines because every test talks to the same server over the same rows; apart, each file would set both up again.
 // The shape of each answer is what the tests assert: typing it here again would assert nothing.
 /* oxlint-disable typescript/no-explicit-any */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
