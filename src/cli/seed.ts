@@ -20,7 +20,7 @@ export interface SeedOptions {
   json: boolean
   /** How long the incidents that wait for the hub are waited for, milliseconds. */
   patienceMs?: number
-  progress(line: string): void
+  progress: (line: string) => void
   signal: AbortSignal
 }
 
@@ -73,9 +73,9 @@ export async function seedCommand(options: SeedOptions): Promise<SeedSummary> {
   const api = simulatorApi(config, signal)
   try {
     if (options.reset) await clearKnobs(api)
-    const connected = await connectCallbacks(api, config)
-    const planted = await seedAll(api, config, { say, signal, patienceMs: options.patienceMs ?? PATIENCE_MS }).finally(connected.settle)
-    await connected.odoo()
+    const settle = await connectCallbacks(api, config)
+    const planted = await seedAll(api, config, { say, signal, patienceMs: options.patienceMs ?? PATIENCE_MS })
+    await settle()
     return { ...planted, elapsedMs: Math.round(performance.now() - startedMs) }
   } finally {
     await api.close()
@@ -109,10 +109,10 @@ const TOPICS = ['orders_v2', 'shipments']
 const ParisWebhooks = z.object({ retryDelaysMs: z.array(z.number()) })
 
 /**
- * Tells the simulators where the hub listens. `settle` gives Paris its patience back; `odoo` sets Odoo's automation up, last, because an
- * import of hundreds of orders posts thousands of webhooks, and people switch the automation off for one.
+ * Tells the simulators where the hub listens. What it answers is called at the end: it gives Paris its patience back and sets Odoo's
+ * automation up, which people switch off for an import, because hundreds of new orders would post thousands of webhooks.
  */
-async function connectCallbacks(api: SimulatorApi, config: Config): Promise<{ settle(): Promise<void>; odoo(): Promise<void> }> {
+async function connectCallbacks(api: SimulatorApi, config: Config): Promise<() => Promise<void>> {
   const hub = `http://127.0.0.1:${config.httpPort}/webhooks`
   const setOdoo = async (url: string | null): Promise<void> =>
     void (await api.text({ on: 'odoo-sim', method: 'PUT', path: '/admin/webhook', body: { url } }))
@@ -128,9 +128,9 @@ async function connectCallbacks(api: SimulatorApi, config: Config): Promise<{ se
   const paris = { on: 'paris-mock', path: '/admin/webhooks' } as const
   const { retryDelaysMs } = await api.ask(ParisWebhooks, { ...paris, method: 'GET' })
   await api.text({ ...paris, method: 'PUT', body: { secret: config.paris.apiSecret.reveal(), retryDelaysMs: [100] } })
-  return {
-    settle: async () => void (await api.text({ ...paris, method: 'PUT', body: { retryDelaysMs } })),
-    odoo: () => setOdoo(`${hub}/odoo/${config.odooPathSecret.reveal()}`),
+  return async () => {
+    await api.text({ ...paris, method: 'PUT', body: { retryDelaysMs } })
+    await setOdoo(`${hub}/odoo/${config.odooPathSecret.reveal()}`)
   }
 }
 
@@ -139,7 +139,7 @@ function sellersOf(config: Config): number[] {
 }
 
 interface Around {
-  say(line: string): void
+  say: (line: string) => void
   signal: AbortSignal
   patienceMs: number
 }
@@ -155,25 +155,26 @@ async function seedAll(api: SimulatorApi, config: Config, around: Around): Promi
   const purchases = plannedPurchases(MONDAY.purchases - bornIn(incidents, 'mercadolibre'), sellersOf(config))
   const paris = plannedParisOrders(MONDAY.parisOrders - bornIn(incidents, 'paris'))
   const telling = (what: string, total: number, more: number) => (done: number) => around.say(`${what} ${done + more}/${total}`)
-  const counted = {
-    purchases: await seedPurchases(api, purchases, {
+  // Three systems, side by side as in life.
+  const [madePurchases, madeParis, madeErp] = await Promise.all([
+    seedPurchases(api, purchases, {
       known: await listMeliOrders(api),
       progress: telling('MercadoLibre purchases', MONDAY.purchases, MONDAY.purchases - purchases.length),
     }),
-    parisOrders: await seedParisOrders(api, paris, {
+    seedParisOrders(api, paris, {
       known: await listParisOrders(api),
       progress: telling('Paris orders', MONDAY.parisOrders, MONDAY.parisOrders - paris.length),
     }),
-    erpOrders: await seedErpOrders(api, erpPlan, {
+    seedErpOrders(api, erpPlan, {
       known: knownErp,
       progress: telling('ERP orders', MONDAY.erpOrders, MONDAY.erpOrders - erpPlan.length),
     }),
-  }
+  ])
   const late = await plantRest(api, incidents, around)
   return {
-    erpOrders: { planned: erpPlan.length, created: counted.erpOrders },
-    purchases: { planned: purchases.length, created: counted.purchases },
-    parisOrders: { planned: paris.length, created: counted.parisOrders },
+    erpOrders: { planned: erpPlan.length, created: madeErp },
+    purchases: { planned: purchases.length, created: madePurchases },
+    parisOrders: { planned: paris.length, created: madeParis },
     incidents: { planned: incidents.length, created: first.created },
     waiting: [...new Set([...first.waiting, ...late])],
   }

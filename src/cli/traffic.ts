@@ -14,7 +14,7 @@ export interface TrafficOptions {
   /** Events a minute, on average. */
   perMinute: number
   signal: AbortSignal
-  progress(line: string): void
+  progress: (line: string) => void
 }
 
 const MOST_PER_MINUTE = 6_000
