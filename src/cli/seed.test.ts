@@ -144,12 +144,12 @@ async function openWorld(): Promise<World> {
     async counts() {
       const erp = (await ask(odoo.url, '/admin/state')) as { orders: { total: number }; partners: number; products: number }
       const { orders } = (await ask(meli.url, '/admin/orders')) as { orders: { nickname: string }[] }
-      const pages = (await Promise.all([ask(paris.url, '/orders?limit=200')])) as unknown as unknown[][]
+      const parisOrders = (await ask(paris.url, '/orders?limit=200')) as unknown as unknown[]
       return {
         erp: erp.orders.total,
         purchases: new Set(orders.map((order) => order.nickname)).size,
         meli: orders.length,
-        paris: pages.flat().length,
+        paris: parisOrders.length,
         partners: erp.partners,
         products: erp.products,
       }
