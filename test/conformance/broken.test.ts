@@ -24,7 +24,7 @@ function findsBroken<World>(port: string, broken: Broken<World>[], suiteFor: (ma
         const check = suite.checks.find((one) => one.promise === promise)
         if (!check) throw new Error(`the suite has no promise "${promise}"`)
         const end = await check.run().catch((error: unknown) => error)
-        expect(end, promise).toBeInstanceOf(Error)
+        expect({ promise, isRed: end instanceof Error }).toEqual({ promise, isRed: true })
       }
     })
   })

@@ -65,24 +65,8 @@ export function memoryErpBook(nowMs: () => number = Date.now): MemoryErpBook {
     nowMs,
     add(given) {
       lastId += 1
-      const id = String(lastId)
-      const order: MemoryErpOrder = {
-        id,
-        name: `S${id.padStart(5, '0')}`,
-        reference: '',
-        origin: '',
-        byHub: null,
-        state: 'draft',
-        currency: 'CLP',
-        messages: [],
-        told: null,
-        tracked: null,
-        picking: null,
-        createdMs: nowMs(),
-        version: secondOf(nowMs()),
-        ...given,
-      }
-      orders.set(id, order)
+      const order = orderOf(String(lastId), nowMs(), given)
+      orders.set(order.id, order)
       if (order.state === 'sale') moved(order)
       return order
     },
@@ -122,8 +106,27 @@ export function memoryErpBook(nowMs: () => number = Date.now): MemoryErpBook {
   }
 }
 
+function orderOf(id: string, atMs: number, given: Parameters<MemoryErpBook['add']>[0]): MemoryErpOrder {
+  return {
+    id,
+    name: `S${id.padStart(5, '0')}`,
+    reference: '',
+    origin: '',
+    byHub: null,
+    state: 'draft',
+    currency: 'CLP',
+    messages: [],
+    told: null,
+    tracked: null,
+    picking: null,
+    createdMs: atMs,
+    version: secondOf(atMs),
+    ...given,
+  }
+}
+
 /** Whole seconds, as an ERP's write dates are. */
-export function secondOf(ms: number): string {
+function secondOf(ms: number): string {
   return new Date(Math.floor(ms / 1000) * 1000).toISOString()
 }
 

@@ -49,7 +49,7 @@ export function memoryErp(book: MemoryErpBook, options: MemoryErpOptions = {}): 
       })),
     lookUp: (wanted, log, signal) => log.read('look up', () => ask(signal, () => shownOf(orderOf(book, wanted)))),
     next: nextErpStep,
-    async send(wanted, operation, _shown, _requestId, signal) {
+    send: async (...[wanted, operation, , , signal]) => {
       await ask(signal, () => undefined)
       if (wanted.desired.kind !== 'order') throw new IntegrationError('unsupported', { summary: 'the ERP is told no stock' })
       const desired = wanted.desired

@@ -56,7 +56,7 @@ export const EVERYTHING: Capabilities = {
 }
 
 type World = Pick<MemoryMarketplace, 'channel' | 'capabilities' | 'orders' | 'requests' | 'faults' | 'readFaults' | 'unknownSkus'> & {
-  version(): string
+  version: () => string
   pageSize: number
 }
 
@@ -101,7 +101,7 @@ export function memoryMarketplace(
     lookUp: (wanted, log, signal) =>
       log.read('look up', (requestId) => read(world, { requestId, what: 'look-up', signal }, () => find(world, wanted))),
     next: (wanted, shown) => nextStep(wanted, shown, capabilities),
-    send: (wanted, operation, _shown, requestId, signal) => send(world, { wanted, operation, requestId }, signal),
+    send: (...[wanted, operation, , requestId, signal]) => send(world, { wanted, operation, requestId }, signal),
     fetchOrder: (resource, log, signal) => fetchOrder(world, resource, log, signal),
     listChanged: (since, page, signal) =>
       read(world, { requestId: '', what: 'sweep', signal }, () => changedPage(world, since, Number(page ?? '0'))),

@@ -32,7 +32,7 @@ export function parisClient({ http, apiKey, nowMs = Date.now }: ParisClientParts
 const MOST_TEXT = 500
 
 /** What a reply that is no 2xx means, by its status; the body says only why a request was refused. */
-export function failureOf(reply: HttpReply, nowMs: number): IntegrationError | undefined {
+function failureOf(reply: HttpReply, nowMs: number): IntegrationError | undefined {
   const byStatus = codeOfStatus(reply.status, reply.headers)
   if (byStatus === undefined) return undefined
   // A 409 asks to read again and retry, unless another order holds our reference: no retry changes that.

@@ -30,7 +30,7 @@ export function parisMarketplace({ channel, client, capabilities, timing, lookUp
     looksFirst: false, // nobody but the hub creates orders with the hub's references
     lookUp: (wanted, log, signal) => lookUpOrder(target, wanted, log, signal),
     next: (wanted, shown) => (isOrder(wanted) ? nextForOrder(capabilities, wanted, shown) : { kind: 'unsupported', operation: 'stock' }),
-    async send(wanted, operation, _shown, requestId, signal) {
+    send: async (...[wanted, operation, , requestId, signal]) => {
       if (!isOrder(wanted)) throw new IntegrationError('unsupported', { summary: 'Paris takes no stock by this contract' })
       return sendOrder(target, { wanted, operation, requestId }, signal)
     },

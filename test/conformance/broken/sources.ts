@@ -1,5 +1,4 @@
 import { IntegrationError } from '../../../src/core/integration-error.ts'
-import type { Marketplace } from '../../../src/ports/marketplace.ts'
 import { type MemoryWorld, memoryWorld } from '../memory-world.ts'
 import { type Broken, type Change, changed } from './broken.ts'
 
