@@ -14,7 +14,7 @@ afterEach(async () => {
 
 /** Marketplaces take longer than our timeout, so every create is accepted late: its answer is lost, and the order comes after. */
 async function acceptedLate(mutant: boolean): Promise<AuditReport> {
-  running = await startHub({ services: ['subscriber', 'reconciler'], yaml: CHAOS_YAML })
+  running = await startHub({ services: ['subscriber', 'reconciler'], yaml: CHAOS_YAML.replaceAll('settleMs: 800', 'settleMs: 4000') })
   await makeNaive(running, LATE_MS)
   const { hub } = running
   const stopping = new AbortController()
@@ -46,21 +46,21 @@ async function acceptedLate(mutant: boolean): Promise<AuditReport> {
   await worker
   return report
 }
-const LATE_MS = 600
+const LATE_MS = 2_500
 
-test('an order accepted late is never sent again, since the settle window comes first', { timeout: 60_000 }, async () => {
+test('an order accepted late is never sent again, since the settle window comes first', { timeout: 120_000 }, async () => {
   const report = await acceptedLate(false)
   expect(report.breaches, reportText(report)).toEqual([])
 })
 
-test('no-settle: a look-up at once after an unknown outcome doubles orders, and the auditor says so', { timeout: 60_000 }, async () => {
+test('no-settle: a look-up at once after an unknown outcome doubles orders, and the auditor says so', { timeout: 120_000 }, async () => {
   const report = await acceptedLate(true)
   expect(report.doubled, reportText(report)).toBeGreaterThan(0)
   expect(report.breaches.filter((one) => one.kind === 'doubled')[0]?.message).toMatch(/orders under the reference odoo-\d+/)
 })
 
 test('ref-batch-txn: requests inside one transaction double orders when the process dies, and the auditor says so', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const { kill, report } = await runScenario({ seed: 202, role: 'ref-batch-txn', point: 'after-response-before-finish', system: null })
   expect(kill).not.toBeNull()

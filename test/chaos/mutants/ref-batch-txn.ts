@@ -2,6 +2,7 @@ import type { Hub } from '../../../src/assembly.ts'
 import type { DesiredOrder } from '../../../src/core/desired.ts'
 import { transaction } from '../../../src/drivers/postgres/pool.ts'
 import { collectErpOrders } from '../../../src/flows/collect-erp-orders.ts'
+import { supervise, Wake } from '../../../src/supervise.ts'
 import type { Failpoints } from '../failpoints.ts'
 
 interface Row {
@@ -18,11 +19,11 @@ interface Row {
  */
 export async function runBatchTxnWorker(hub: Hub, points: Failpoints, signal: AbortSignal): Promise<void> {
   const collect = { erp: hub.erp, store: hub.store, overlapMs: 60_000, chunk: 25, leaseMs: 2_000 }
-  while (!signal.aborted) {
+  await supervise({ name: 'batch', clock: hub.clock, log: hub.log, wake: new Wake(), everyMs: 100, signal }, async () => {
     await collectErpOrders(collect, signal)
-    await pushBatch(hub, points, signal).catch(() => {}) // the batch rolls back and is taken again
-    await hub.clock.wait(100, signal)
-  }
+    await pushBatch(hub, points, signal)
+    return 'idle'
+  })
 }
 
 async function pushBatch(hub: Hub, points: Failpoints, signal: AbortSignal): Promise<void> {
