@@ -39,6 +39,7 @@ CREATE TABLE resource ( -- one row per thing that can be fetched; its lease and 
   resource text NOT NULL,
   fetch_no bigint NOT NULL,
   lease_until timestamptz,
+  fetched_at timestamptz NOT NULL DEFAULT hub_now(),
   PRIMARY KEY (channel, resource)
 );
 

@@ -66,6 +66,9 @@ async function stop(child: ChildProcess, ended: Promise<number>): Promise<void> 
   clearTimeout(timer)
 }
 
+// MercadoLibre retries for an hour at unpublished intervals; these reach four minutes, so that a busy machine loses none.
+const NOTIFICATION_RETRIES_MS = '500,2000,5000,15000,30000,60000,120000'
+
 // Each simulator reads its own few variables; nothing of the hub's secrets but the two that sign webhooks.
 function environmentOf(name: SimulatorName, config: Config): Record<string, string> {
   const { variables: v, home } = config
@@ -84,6 +87,7 @@ function environmentOf(name: SimulatorName, config: Config): Record<string, stri
         MELI_SIM_PORT: String(v.MELI_SIM_PORT),
         MELI_SIM_LEDGER_PATH: join(home, 'meli-sim.ledger.jsonl'),
         ML_REDIRECT_URI: config.mercadolibre.redirectUri,
+        MELI_SIM_RETRY_MS: NOTIFICATION_RETRIES_MS,
         MELI_SIM_CALLBACK_URL: `http://127.0.0.1:${config.httpPort}/webhooks/mercadolibre/${config.mercadolibre.pathSecret.reveal()}`,
       }
     case 'paris-mock':

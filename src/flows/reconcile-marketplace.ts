@@ -40,7 +40,7 @@ export async function sweepMarketplace(marketplace: Marketplace, ports: Reconcil
   for (let page: string | null = null, more = true; more; ) {
     const found = await marketplace.listChanged(since, page, signal)
     outcome.seen += found.resources.length
-    for (const resource of await ports.reconcile.unseen(ports.channel, found.resources)) {
+    for (const resource of await ports.reconcile.unseen(ports.channel, found.resources, ports.compareAfterMs)) {
       if (await fetchResource(resource, marketplace, ports, signal)) outcome.fetched += 1
       else outcome.failed += 1
     }

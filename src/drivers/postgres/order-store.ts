@@ -33,7 +33,7 @@ export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderSt
 async function drawFetch(pool: Pool, channel: string, resource: string, leaseMs: number): Promise<FetchTicket | null> {
   const { rows } = await pool.query<{ fetch_no: string }>(
     `INSERT INTO resource AS r (channel, resource, fetch_no, lease_until) VALUES ($1, $2, nextval('fetch_number'), hub_now() + $3 * interval '1 ms')
-     ON CONFLICT (channel, resource) DO UPDATE SET fetch_no = nextval('fetch_number'), lease_until = excluded.lease_until
+     ON CONFLICT (channel, resource) DO UPDATE SET fetch_no = nextval('fetch_number'), lease_until = excluded.lease_until, fetched_at = hub_now()
        WHERE r.lease_until IS NULL OR r.lease_until <= hub_now()
      RETURNING fetch_no`,
     [channel, resource, leaseMs],

@@ -24,7 +24,7 @@ export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileS
       const { rows } = await pool.query<{ now: string }>(`SELECT hub_now() AS now`)
       return rows[0]?.now ?? ''
     },
-    unseen: (channel, found) => unseen(pool, channel, found),
+    unseen: (channel, found, olderThanMs) => unseen(pool, { channel, olderThanMs }, found),
     comparable: (channel, olderThanMs, limit) => comparable(pool, channel, olderThanMs, limit),
     recordComparison: (compared, shown, drifts) => transaction(pool, (client) => recordComparison(client, compared, shown, drifts)),
     redeliver: (compared) => transaction(pool, (client) => redeliver(client, compared, maxTries)),
@@ -33,14 +33,17 @@ export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileS
 
 async function unseen(
   pool: Pool,
-  channel: string,
+  { channel, olderThanMs }: { channel: string; olderThanMs: number },
   found: readonly { resource: string; orderKey: string; version: string | null }[],
 ): Promise<string[]> {
   const { rows } = await pool.query<{ resource: string }>(
     `SELECT f.resource FROM jsonb_to_recordset($2::jsonb) AS f(resource text, "orderKey" text, version timestamptz)
-     WHERE f.version IS NULL OR NOT EXISTS (
-       SELECT FROM observation o WHERE o.channel = $1 AND o.entity = 'order' AND o.external_id = regexp_replace(f.resource, '^.*/', '') AND o.source_version >= f.version)`,
-    [channel, JSON.stringify(found)],
+     WHERE CASE WHEN f.version IS NULL
+       THEN NOT EXISTS (SELECT FROM resource r WHERE r.channel = $1 AND r.resource = f.resource AND r.fetched_at > hub_now() - $3 * interval '1 ms')
+       ELSE NOT EXISTS (
+         SELECT FROM observation o
+         WHERE o.channel = $1 AND o.entity = 'order' AND o.external_id = regexp_replace(f.resource, '^.*/', '') AND o.source_version >= f.version) END`,
+    [channel, JSON.stringify(found), olderThanMs],
   )
   return rows.map((r) => r.resource)
 }
