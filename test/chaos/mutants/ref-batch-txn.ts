@@ -31,7 +31,7 @@ async function pushBatch(hub: Hub, points: Failpoints, signal: AbortSignal): Pro
     const { rows } = await client.query<Row>(
       `SELECT d.id, d.binding_id, d.channel, b.reference, w.content
        FROM delivery d JOIN binding b ON b.id = d.binding_id JOIN desired w ON w.id = d.desired_id
-       WHERE d.state = 'pending' AND d.kind = 'order' AND d.channel <> 'odoo' AND b.external_id IS NULL ORDER BY d.id LIMIT 10 FOR UPDATE OF d SKIP LOCKED`,
+       WHERE d.state = 'pending' AND d.kind = 'order' AND d.channel <> 'odoo' ORDER BY d.id LIMIT 10 FOR UPDATE OF d SKIP LOCKED`,
     )
     for (const row of rows) {
       const { rows: tried } = await client.query<{ id: string }>(
