@@ -160,7 +160,13 @@ function mercadolibre(config: Config, channel: Channel, http: HttpClient, store:
 
 function paris(config: Config, channel: Channel, http: HttpClient): Marketplace {
   const client = parisClient({ http, apiKey: config.paris.apiKey.reveal() })
-  return parisMarketplace({ channel: channel.id, client, capabilities: channel.capabilities, timing: channel.timing })
+  return parisMarketplace({
+    channel: channel.id,
+    client,
+    capabilities: channel.capabilities,
+    timing: channel.timing,
+    lookUpByQuery: config.paris.simulated,
+  })
 }
 
 /** Webhook readers by the path they answer on. */

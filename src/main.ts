@@ -7,10 +7,12 @@ import { registerDlq } from './cli/dlq.ts'
 import { registerDoctor } from './cli/doctor.ts'
 import { registerMcp } from './cli/mcp.ts'
 import { registerMigrate } from './cli/migrate.ts'
+import { registerSeed } from './cli/seed.ts'
 import { registerServices } from './cli/services.ts'
 import { registerStatus } from './cli/status.ts'
 import { registerTokens } from './cli/tokens.ts'
 import { registerTrace } from './cli/trace.ts'
+import { registerTraffic } from './cli/traffic.ts'
 import { registerUp } from './cli/up.ts'
 import { ConfigError } from './config.ts'
 import { packageRoot } from './home.ts'
@@ -25,6 +27,8 @@ const COMMANDS: Register[] = [
   registerTokens,
   registerDoctor,
   registerMigrate,
+  registerSeed,
+  registerTraffic,
   registerServices,
 ]
 

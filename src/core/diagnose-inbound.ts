@@ -7,7 +7,8 @@ import { plainLine } from './untrusted.ts'
 
 /** What stands on the inbound side: events not applied, events given up on, webhooks that were refused or never came. */
 export function diagnoseInbound(facts: OrderFacts): Finding[] {
-  const open = facts.inbound.filter((e) => e.state === 'pending' || isOpenDead(e))
+  // A conflict stays one whatever was fetched since: the sender said two things under one name.
+  const open = facts.inbound.filter((e) => e.state === 'pending' || e.conflict || isOpenDead(e))
   return [...open.map((e) => diagnoseEvent(facts, e)), ...refused(facts), ...neverArrived(facts)]
 }
 
@@ -16,17 +17,22 @@ export function diagnoseEvent(facts: OrderFacts, event: InboundFact): Finding {
   const base = { certainty: 'certain' as const, target: event.channel, deadLetter: null }
   const evidence: Evidence[] = [{ table: 'inbound_event', id: event.id, says: saysOf(event) }, ...lastFetch(facts, event.id)]
   if (event.state === 'dead') return deadEvent(event, evidence)
+  if (event.conflict && event.state !== 'pending') return conflictingEvent(event, evidence)
   if (event.state === 'ignored') return ignoredEvent(event, evidence)
   if (event.state === 'applied')
     return { ...base, cause: 'delivered', sentence: `The event was applied at ${event.endedAt ?? 'an unknown time'}.`, evidence }
-  if (event.conflict)
-    return {
-      ...base,
-      cause: 'webhook-conflict',
-      sentence: `${event.channel} sent the same event id with another body at ${event.receivedAt}.`,
-      evidence,
-    }
-  return pendingEvent(facts, event, evidence)
+  return event.conflict ? conflictingEvent(event, evidence) : pendingEvent(facts, event, evidence)
+}
+
+function conflictingEvent(event: InboundFact, evidence: Evidence[]): Finding {
+  return {
+    cause: 'webhook-conflict',
+    certainty: 'certain',
+    target: event.channel,
+    deadLetter: null,
+    sentence: `${event.channel} sent the same event id with another body at ${event.receivedAt}.`,
+    evidence,
+  }
 }
 
 function pendingEvent(facts: OrderFacts, event: InboundFact, evidence: Evidence[]): Finding {

@@ -28,7 +28,7 @@ test('the hub finds the cause of every incident by itself', async () => {
     const located = await locateOrder(reference, { trace, erp: running.hub.erp })
     return located.kind === 'located' ? diagnose(located.facts).cause : located.kind
   }
-  const declared = new Map(readIncidents().map(({ reference, declared: { cause, headline } }) => [reference, headline ?? cause]))
+  const declared = new Map(readIncidents().map(({ reference, declared: { cause } }) => [reference, cause]))
   // Asked until it holds; one that is in the air at that moment (`queued`, sent right now) is asked again with all others.
   const found = new Map<string, string>()
   await until(async () => {

@@ -33,8 +33,6 @@ export const Incident = z.strictObject({
   }),
   declared: z.strictObject({
     cause: z.enum(CAUSE_CODES),
-    /** What the diagnosis names first, where the cause itself stands in the timeline alone. */
-    headline: z.enum(CAUSE_CODES).optional(),
     state: z.enum(['dead', 'ambiguous', 'pending', 'delivered', 'quarantined', 'not-planned', 'applied', 'refused', 'unheard']),
     /** Channel that the state is one of. */
     channel: z.string().optional(),
