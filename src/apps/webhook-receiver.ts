@@ -53,7 +53,7 @@ const MAX_BODY_BYTES = 1024 * 1024
 const RETRY_AFTER_SECONDS = '5'
 
 /** Limits of a public listener: they belong to the server, so whoever mounts `receiverRoutes` on a listener of its own uses them too. */
-export const LISTENER_LIMITS = {
+const LISTENER_LIMITS = {
   bodyLimit: MAX_BODY_BYTES,
   requestTimeout: 15_000,
   connectionTimeout: 30_000,
@@ -84,7 +84,7 @@ export function buildReceiver(options: ReceiverOptions & { trustProxyHops: numbe
 }
 
 /** The receiver's routes as a Fastify plugin, for a listener that serves other things too. */
-export async function receiverRoutes(app: FastifyInstance, options: ReceiverOptions): Promise<void> {
+async function receiverRoutes(app: FastifyInstance, options: ReceiverOptions): Promise<void> {
   const { readers, checks } = options
   healthRoutes(app, checks)
   await app.register(async (webhooks) => {

@@ -5,8 +5,8 @@ import { IntegrationError } from '../../core/integration-error.ts'
 import { httpClient } from '../../drivers/http.ts'
 import { CliError } from '../context.ts'
 
-export const SIMULATORS = ['odoo-sim', 'meli-sim', 'paris-mock'] as const
-export type Simulator = (typeof SIMULATORS)[number]
+const SIMULATORS = ['odoo-sim', 'meli-sim', 'paris-mock'] as const
+type Simulator = (typeof SIMULATORS)[number]
 
 /** One request at a simulator. */
 export const Call = z.strictObject({
