@@ -17,8 +17,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WHERE q.verdict IN ('bad-signature', 'stale-timestamp', 'malformed') AND q.body_bytes <= 16384 AND q.received_at > hub_now() - interval '7 days'
     ORDER BY q.received_at DESC LIMIT 200
   ) r
-  WHERE EXISTS (SELECT FROM unnest(order_ids) AS wanted(id) WHERE length(wanted.id) >= 5
-    AND (position(convert_to(wanted.id, 'UTF8') IN r.body) > 0 OR position(convert_to(lower(wanted.id), 'UTF8') IN r.body) > 0))
+  -- Whole words of a JSON body alone (`"p-3"`, `"/orders/2000"`): `p-3` is no part of `p-31`.
+  WHERE EXISTS (SELECT FROM unnest(order_ids) AS wanted(id), unnest(ARRAY[wanted.id, lower(wanted.id)]) AS spelt(id), unnest(ARRAY['"', '/']) AS before(sign)
+    WHERE wanted.id <> '' AND position(convert_to(before.sign || spelt.id || '"', 'UTF8') IN r.body) > 0)
   ORDER BY r.received_at DESC LIMIT 20
 $$;
 REVOKE ALL ON FUNCTION refusals_naming(text[]) FROM PUBLIC;

@@ -91,7 +91,7 @@ export async function readRefusals(pool: Pool, orderId: string): Promise<Refusal
     pool,
     'refusals',
     `SELECT r.id, r.received_at AS "receivedAt", r.channel, r.verdict
-     FROM refusals_naming(ARRAY(SELECT value FROM identifier WHERE order_id = $1 AND kind IN ('marketplace-order', 'pack') LIMIT 5)) r`,
+     FROM refusals_naming(ARRAY(SELECT value FROM identifier WHERE order_id = $1 AND kind IN ('marketplace-order', 'pack', 'reference') LIMIT 8)) r`,
     [orderId],
   )
   return rows
