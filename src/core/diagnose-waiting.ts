@@ -20,12 +20,13 @@ export function ambiguousFinding(facts: OrderFacts, d: DeliveryFact): Finding {
     }
   if (inForce(facts, d)) return { ...base, cause: 'queued', sentence: `It is being sent to ${d.channel} right now.`, evidence }
   const blocked = blockage(facts, d, evidence)
-  if (blocked && blocked.cause === 'worker-down') return blocked
+  // What a person must do first, or no look-up is ever made.
+  if (blocked && (blocked.cause === 'worker-down' || blocked.cause === 'credentials-rejected')) return blocked
   return {
     ...base,
     cause: 'ambiguous-outcome',
-    sentence: `It was sent to ${d.channel} and the answer was lost; a look-up settles it after ${d.dueAt}.`,
-    evidence,
+    sentence: `It was sent to ${d.channel} and the answer was lost; a look-up settles it after ${d.dueAt}.${blocked ? ` ${blocked.sentence}` : ''}`,
+    evidence: blocked?.evidence ?? evidence,
   }
 }
 

@@ -96,6 +96,15 @@ const CASES: [CauseCode, NextStepKind, string, OrderFacts][] = [
     'the account is paused',
     facts({ deliveries: [aDelivery()], channels: [aChannelFact(ML, { pausedAt: inSeconds(-60), pauseCause: 'credentials-rejected' })] }),
   ],
+  [
+    'credentials-rejected',
+    'reconnect',
+    'and no look-up can settle what was sent',
+    facts({
+      deliveries: [aDelivery({ state: 'ambiguous', cause: 'ambiguous-outcome' })],
+      channels: [aChannelFact(ML, { pausedAt: inSeconds(-60), pauseCause: 'credentials-rejected' })],
+    }),
+  ],
   ['rejected-by-target', 'fix-then-replay', 'the content was refused', dead('rejected-by-target')],
   ['sku-unknown', 'fix-then-replay', 'the target lacks the SKU', dead('sku-unknown')],
   ['unsupported-by-target', 'do-by-hand', 'the target takes no cancellation', dead('unsupported-by-target')],
