@@ -24,7 +24,7 @@ export interface AlteredWorld {
   putToMeli(order: ErpMade, change: Record<string, unknown>): Promise<void>
 }
 
-export const WORLD = { erpToMeli: 19, erpToParis: 9, meliSales: 12, parisSales: 6 }
+const WORLD = { erpToMeli: 19, erpToParis: 9, meliSales: 12, parisSales: 6 }
 export const LINES = [
   { sku: 'SKU-001', quantity: 2, price: 10_000 },
   { sku: 'SKU-004', quantity: 1, price: 5_000 },

@@ -9,7 +9,7 @@ import type { Inbox } from '../../src/ports/inbox.ts'
 import type { WebhookReader } from '../../src/ports/marketplace.ts'
 import { cloneDatabase } from './database.ts'
 
-export const KEY = 'a key of the tests, thirty-two characters'
+const KEY = 'a key of the tests, thirty-two characters'
 export const SECRET = 'path-secret-of-the-tests-0123456789'
 export const json = { 'content-type': 'application/json' }
 export const hmac = (body: string | Uint8Array): string => createHmac('sha256', KEY).update(body).digest('hex')
