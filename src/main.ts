@@ -73,6 +73,11 @@ function exitCodeOf(error: unknown, json: boolean): number {
   return error instanceof CliError ? error.exitCode : error instanceof ConfigError ? EXIT.badInput : EXIT.failed
 }
 
+// `rosh trace ... | head` closes the pipe early; that is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok)
+  throw error
+})
 const envFile = join(packageRoot, '.env')
 // What the environment already holds wins over the file.
 if (existsSync(envFile)) process.loadEnvFile(envFile)
