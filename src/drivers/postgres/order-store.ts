@@ -32,8 +32,9 @@ export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderSt
 
 async function drawFetch(pool: Pool, channel: string, resource: string, leaseMs: number): Promise<FetchTicket | null> {
   const { rows } = await pool.query<{ fetch_no: string }>(
-    `INSERT INTO resource AS r (channel, resource, fetch_no, lease_until) VALUES ($1, $2, nextval('fetch_number'), hub_now() + $3 * interval '1 ms')
-     ON CONFLICT (channel, resource) DO UPDATE SET fetch_no = nextval('fetch_number'), lease_until = excluded.lease_until, fetched_at = hub_now()
+    `INSERT INTO resource AS r (channel, resource, fetch_no, lease_until, fetched_at)
+     VALUES ($1, $2, nextval('fetch_number'), hub_now() + $3 * interval '1 ms', '-infinity')
+     ON CONFLICT (channel, resource) DO UPDATE SET fetch_no = nextval('fetch_number'), lease_until = excluded.lease_until
        WHERE r.lease_until IS NULL OR r.lease_until <= hub_now()
      RETURNING fetch_no`,
     [channel, resource, leaseMs],
@@ -49,12 +50,12 @@ async function releaseFetch(pool: Pool, ticket: FetchTicket): Promise<void> {
   ])
 }
 
+// Only what was taken in counts as fetched: a sweep looks again for what it drew and did not get.
 async function takeTicket(client: PoolClient, ticket: FetchTicket): Promise<boolean> {
-  const { rowCount } = await client.query(`UPDATE resource SET lease_until = NULL WHERE channel = $1 AND resource = $2 AND fetch_no = $3`, [
-    ticket.channel,
-    ticket.resource,
-    ticket.fetchNo,
-  ])
+  const { rowCount } = await client.query(
+    `UPDATE resource SET lease_until = NULL, fetched_at = hub_now() WHERE channel = $1 AND resource = $2 AND fetch_no = $3`,
+    [ticket.channel, ticket.resource, ticket.fetchNo],
+  )
   return rowCount === 1
 }
 

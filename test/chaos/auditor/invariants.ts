@@ -105,7 +105,7 @@ function everyErpOrderIsKnown(world: World): Breach[] {
 /** I5: a request that serves a delivery or an event has one attempt; reads that serve neither carry no request id. */
 function everyRequestIsAnAttempt({ lines, hub, quietSince }: World): Breach[] {
   const attempts = new Map(hub.attempt.map((row) => [row.id, row]))
-  const seen = new Map<string, RequestLine[]>()
+  const seen = new Map<string, string[]>()
   const breaches: Breach[] = []
   for (const [system, its] of Object.entries(lines)) {
     for (const line of its) {
@@ -116,7 +116,7 @@ function everyRequestIsAnAttempt({ lines, hub, quietSince }: World): Breach[] {
       }
       if (!attempts.has(line.requestId) && !isYoung(line, quietSince))
         breaches.push(ofRequest(system, line, `request ${line.requestId} has no attempt`))
-      seen.set(line.requestId, [...(seen.get(line.requestId) ?? []), line])
+      seen.set(line.requestId, [...(seen.get(line.requestId) ?? []), `${system}:${line.seq} ${line.method} ${line.path} ${line.decision}`])
     }
   }
   for (const [id, its] of seen)
@@ -124,7 +124,7 @@ function everyRequestIsAnAttempt({ lines, hub, quietSince }: World): Breach[] {
       breaches.push(
         breach('I5', orderOf(attempts.get(id), hub), `attempt ${id} stands for ${its.length} requests`, {
           field: 'attempt',
-          ledger: its.map((l) => l.seq).join(','),
+          ledger: its.join('; '),
         }),
       )
   for (const row of hub.attempt)

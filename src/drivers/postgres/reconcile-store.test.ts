@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
+import { aChannel } from '../../../test/support/flow-fixtures.ts'
+import { syncChannels } from './channels.ts'
+import { postgresOrderStore } from './order-store.ts'
+import { personalVault } from './personal.ts'
+import { connect, type Pool } from './pool.ts'
+import { postgresReconcileStore } from './reconcile-store.ts'
+import { sealer } from './sealed-column.ts'
+
+describe('what a sweep has not seen', () => {
+  const channels = [aChannel('odoo'), aChannel('paris:main')]
+  const found = [{ resource: '/orders/p-1', orderKey: 'p-1', version: null }]
+  let database: TestDatabase
+  let pool: Pool
+
+  beforeAll(async () => {
+    database = await cloneDatabase()
+    pool = connect({ url: database.url, role: 'rosh_worker', max: 2, applicationName: 'test' })
+    await syncChannels(pool, channels)
+  })
+  afterAll(async () => {
+    await pool.end()
+    await database.drop()
+  })
+
+  test('an order without a version whose fetch failed is found by the next sweep; one that was taken in is not', async () => {
+    const vault = personalVault(pool, sealer({ kekId: 'test', key: new Uint8Array(32).fill(7) }))
+    const orders = postgresOrderStore(pool, { plan: { channels, rules: [] }, vault, maxTries: 3 })
+    const sweep = postgresReconcileStore(pool, 3)
+    const failed = await orders.drawFetch('paris:main', '/orders/p-1', 60_000)
+    if (!failed) throw new Error('nobody else fetches it')
+    await orders.releaseFetch(failed)
+    expect(await sweep.unseen('paris:main', found, 3_600_000)).toEqual(['/orders/p-1'])
+    const again = await orders.drawFetch('paris:main', '/orders/p-1', 60_000)
+    if (!again) throw new Error('nobody else fetches it')
+    const fragment = { entity: 'order' as const, externalId: 'p-1', orderKey: 'p-1', version: null, identifiers: [], lines: [] }
+    await orders.applyFetched(again, { orderKey: 'p-1', fragments: [fragment], personal: null })
+    expect(await sweep.unseen('paris:main', found, 3_600_000)).toEqual([])
+  })
+})
