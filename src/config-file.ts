@@ -61,6 +61,10 @@ export const HubFile = z.strictObject({
     .record(z.string(), z.string())
     .default({ mercadolibre: 'Cliente MercadoLibre', paris: 'Cliente Paris' })
     .describe('Generic Odoo customer per marketplace'),
+  collectSince: z.iso
+    .datetime({ offset: true })
+    .default('1970-01-01T00:00:00Z')
+    .describe('Orders that did not change in Odoo since then are not read; set it to the day a hub starts on a running Odoo'),
   collectOverlapSeconds: z.number().int().min(1).max(86_400).default(600).describe('Must exceed Odoo’s longest transaction'),
   backoffScale: z.number().positive().max(1).default(1).describe('Shortens the whole retry schedule; 1 in production'),
   compareAfterSeconds: z

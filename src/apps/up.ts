@@ -104,6 +104,7 @@ function enabled(hub: Hub): Hub['marketplaces'] {
 
 function collectPorts(hub: Hub): CollectPorts {
   return {
+    since: new Date(hub.config.file.collectSince).toISOString(),
     erp: hub.erp,
     store: hub.store,
     overlapMs: hub.config.file.collectOverlapSeconds * 1000,

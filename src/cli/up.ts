@@ -26,7 +26,10 @@ export const registerUp: Register = (program, context) => {
 
 async function up(context: CliContext, options: { demo: boolean; traffic: boolean }): Promise<void> {
   const config = configOf(context, options)
-  const database = await startDatabase(config, context)
+  const database = await startDatabase(config, context).catch(async (error: unknown) => {
+    if (!config.databaseUrl) await stopEmbedded({ home: config.home })
+    throw error
+  })
   context.progress(`database   ready${database.embedded ? ' (embedded PostgreSQL)' : ''}`)
   const simulators: RunningSimulator[] = []
   try {

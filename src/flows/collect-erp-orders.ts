@@ -8,6 +8,8 @@ export interface CollectPorts {
   store: OrderStore
   /** Must exceed the ERP's longest transaction: what commits late shows an old version. Milliseconds. */
   overlapMs: number
+  /** Nothing that changed before is read: a new hub does not send what was settled without it. ISO instant. */
+  since: string
   /** Orders read and stored together; one transaction each. */
   chunk: number
   leaseMs: number
@@ -20,7 +22,6 @@ const ORDER_CURSOR = 'erp-orders'
 const SAME_SECOND_MS = 3_000
 /** The window ends a little before the server's now, so that a second is never half read. */
 const UPPER_BOUND_MS = 1_000
-const BEGINNING = '1970-01-01T00:00:00.000Z'
 
 /** Reads orders that changed in the ERP since the cursor, with overlap, and plans what they owe; the cursor moves with the last batch. */
 export async function collectErpOrders(ports: CollectPorts, signal: AbortSignal): Promise<CollectOutcome> {
@@ -28,7 +29,7 @@ export async function collectErpOrders(ports: CollectPorts, signal: AbortSignal)
     collecting(ports, signal, async (ticket) => {
       const now = Date.parse(await ports.erp.serverTime(signal))
       const watermark = new Date(now - UPPER_BOUND_MS).toISOString()
-      const from = ticket.cursor ? iso(Date.parse(ticket.cursor.watermark) - ports.overlapMs) : BEGINNING
+      const from = ticket.cursor ? iso(Date.parse(ticket.cursor.watermark) - ports.overlapMs) : ports.since
       const changed = await ports.erp.changedOrders(from, iso(now + UPPER_BOUND_MS), signal)
       const due = await worthReading(changed, now, ports)
       return readAll(due, { ticket, cursor: { watermark } }, ports, signal)
@@ -43,7 +44,8 @@ export async function recollectErpOrders(erpIds: readonly string[], ports: Colle
 
 /** The real guarantee; the window is only latency: every order created since `fromIso` must be known at its newest version. */
 export async function reconcileErpIds(fromIso: string, ports: CollectPorts, signal: AbortSignal): Promise<CollectOutcome> {
-  const versions = await ports.erp.orderVersionsSince(fromIso, signal)
+  const from = Date.parse(fromIso) < Date.parse(ports.since) ? ports.since : fromIso
+  const versions = await ports.erp.orderVersionsSince(from, signal)
   const missed = await ports.store.unseenErpVersions(versions)
   return missed.length === 0 ? { kind: 'collected', ...NOTHING } : recollectErpOrders(missed, ports, signal)
 }

@@ -18,7 +18,11 @@ export interface ReconcileStore {
    * Of these, the resources whose order shows nothing as new as that version. Where the source has no versions, those that were not
    * fetched for `olderThanMs`.
    */
-  unseen(channel: string, found: readonly { resource: string; orderKey: string; version: string | null }[], olderThanMs: number): Promise<string[]>
+  unseen(
+    channel: string,
+    found: readonly { resource: string; orderKey: string; version: string | null }[],
+    olderThanMs: number,
+  ): Promise<string[]>
   /** Bindings whose newest version is delivered and whose target was not looked at for `olderThanMs`, oldest first. */
   comparable(channel: string, olderThanMs: number, limit: number): Promise<Comparable[]>
   /** Keeps what the target shows, records new drifts, and resolves those that are gone. Answers how many are open. */

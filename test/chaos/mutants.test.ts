@@ -23,7 +23,7 @@ async function acceptedLate(mutant: boolean): Promise<AuditReport> {
       ...hub,
       outbox: mutant ? withoutSettle(hub.outbox, hub.pools.worker) : hub.outbox,
       channels: hub.channels.map((channel) => ({ ...channel, capabilities: { ...channel.capabilities, updateStock: false } })),
-      collect: { erp: hub.erp, store: hub.store, overlapMs: 60_000, chunk: 25, leaseMs: 2_000 },
+      collect: { erp: hub.erp, store: hub.store, since: '1970-01-01T00:00:00.000Z', overlapMs: 60_000, chunk: 25, leaseMs: 2_000 },
       backoffScale: 0.002,
       collectEveryMs: 200,
       sweepMs: 100,

@@ -65,7 +65,7 @@ function ready(port: number): void {
 }
 
 function collectPorts({ erp, store }: Hub) {
-  return { erp, store, overlapMs: 60_000, chunk: 25, leaseMs: LEASE_MS }
+  return { erp, store, since: '1970-01-01T00:00:00.000Z', overlapMs: 60_000, chunk: 25, leaseMs: LEASE_MS }
 }
 
 function runWorker(on: Hub, signal: AbortSignal): Promise<void> {

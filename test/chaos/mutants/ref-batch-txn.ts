@@ -18,7 +18,7 @@ interface Row {
  * transaction. Whatever ends the process or the connection before COMMIT makes the whole batch leave a second time.
  */
 export async function runBatchTxnWorker(hub: Hub, points: Failpoints, signal: AbortSignal): Promise<void> {
-  const collect = { erp: hub.erp, store: hub.store, overlapMs: 60_000, chunk: 25, leaseMs: 2_000 }
+  const collect = { erp: hub.erp, store: hub.store, since: '1970-01-01T00:00:00.000Z', overlapMs: 60_000, chunk: 25, leaseMs: 2_000 }
   await supervise({ name: 'batch', clock: hub.clock, log: hub.log, wake: new Wake(), everyMs: 100, signal }, async () => {
     await collectErpOrders(collect, signal)
     await pushBatch(hub, points, signal)
