@@ -32,7 +32,8 @@ test.runIf(required)('the MCP Inspector is installed', () => {
   expect(installed ? 'installed' : reason).toBe('installed')
 })
 
-describe.skipIf(!installed)('the MCP Inspector against `rosh mcp`, a process of its own', () => {
+// Every call starts two processes.
+describe.skipIf(!installed)('the MCP Inspector against `rosh mcp`, a process of its own', { timeout: 90_000 }, () => {
   let running: RunningHub
   let orderId: string
   let deadLetter: string
