@@ -25,7 +25,7 @@ describe('a node that is killed loses no order and doubles none', () => {
   for (const [at, run] of runs.entries()) {
     const seed = 101 + at
     test.concurrent(`${run.role} killed ${run.point}${run.system === null ? '' : ` at ${run.system}`}, seed ${seed}`, {
-      timeout: 90_000,
+      timeout: 120_000,
     }, async () => {
       const { kill, report } = await runScenario({ ...run, seed })
       expect(kill, 'the node was never killed with an order in hand: the run proves nothing').toMatchObject({ point: run.point })

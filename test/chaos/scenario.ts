@@ -57,6 +57,9 @@ const OTHERS: Record<Scenario['role'], readonly Service[]> = {
   receiver: ['worker', 'subscriber', 'reconciler'],
 }
 
+/** One claim or one batch takes all that is due, so a second hit may never come. */
+const HAPPENS_ONCE: Scenario['point'][] = ['mid-collect', 'after-claim', 'dead-letter']
+
 /** One seeded run: a node is killed in the middle of its work, another takes its place, and the auditor judges what came of it. */
 export async function runScenario(scenario: Scenario): Promise<ScenarioResult> {
   const running = await startHub({
@@ -70,7 +73,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioResult> {
     const nth = 1 + (scenario.seed % 3)
     const kill = {
       point: scenario.point,
-      nth: scenario.point === 'mid-collect' || scenario.point === 'dead-letter' ? 1 : nth,
+      nth: HAPPENS_ONCE.includes(scenario.point) ? 1 : nth,
       system: scenario.system,
       record,
     }
@@ -154,7 +157,7 @@ async function startNode(
   })
   nodes.push(child)
   const ended = new Promise<void>((resolve) => {
-    const deadline = setTimeout(resolve, 15_000)
+    const deadline = setTimeout(resolve, 30_000)
     child.once('exit', () => {
       clearTimeout(deadline)
       resolve()
