@@ -6,7 +6,6 @@ import { httpClient } from '../../drivers/http.ts'
 import { CliError } from '../context.ts'
 
 const SIMULATORS = ['odoo-sim', 'meli-sim', 'paris-mock'] as const
-type Simulator = (typeof SIMULATORS)[number]
 
 /** One request at a simulator. */
 export const Call = z.strictObject({

@@ -75,7 +75,6 @@ const Tables = {
 export type HubTables = { [Name in keyof typeof Tables]: z.infer<(typeof Tables)[Name]>[] }
 export type SilverRow = HubTables['silver'][number]
 export type BindingRow = HubTables['binding'][number]
-type DeliveryRow = HubTables['delivery'][number]
 export type AttemptRow = HubTables['attempt'][number]
 
 // Base tables only: no view and no function of the hub's, but its clock, which due times are written by. $1: quiet seconds.
