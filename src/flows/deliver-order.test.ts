@@ -140,6 +140,21 @@ describe('an ERP order reaches a marketplace', () => {
     expect(market.orders.size).toBe(1)
   })
 
+  test('a stale lease holder stays fenced in one group with the claim that took its row', async () => {
+    await collect(anErpFragment('42'))
+    const [stale] = await outbox.claim(ML, 1)
+    await later('1 minute')
+    const [current] = await outbox.claim(ML, 1)
+    if (!stale || !current) throw new Error('nothing was due')
+    const ids = await Promise.all([outbox.intendLookUp(stale, 'search-orders'), outbox.intendLookUp(current, 'search-orders')])
+    expect(ids).toEqual([null, expect.stringMatching(/^\d+$/)])
+    const intents = await Promise.all([outbox.intend(stale, 'create'), outbox.intend(current, 'create')])
+    expect(intents).toMatchObject([{ kind: 'fenced' }, { kind: 'intended' }])
+    const settlement = { state: 'delivered', reason: 'already-there', gate: { kind: 'none' } } as const
+    const finish = { settlement, attempt: null, externalId: null, shown: null, summary: null, onlySend: true }
+    expect(await Promise.all([outbox.finish(stale, finish), outbox.finish(current, finish)])).toEqual(['fenced', 'finished'])
+  })
+
   test('a newer version supersedes one that waits and follows one in flight', async () => {
     await collect(anErpFragment('42'))
     market.faults.push('answer-lost')

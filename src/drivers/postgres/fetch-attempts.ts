@@ -20,7 +20,7 @@ export function postgresFetchAttempts(pool: Pool): FetchAttempts {
 
 /** Commits the intents of fetches; ends what earlier claims left open as unknown. Null: fenced. */
 async function intendFetches(pool: Pool, items: FetchItem[]): Promise<(string | null)[]> {
-  const { rows } = await pool.query<{ id: string; inbound_event_id: string }>(
+  const { rows } = await pool.query<{ id: string; lease: string }>(
     `WITH item AS (
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS i(event_id bigint, lease bigint, operation text, trace_id text)
      ), held AS MATERIALIZED (
@@ -31,7 +31,7 @@ async function intendFetches(pool: Pool, items: FetchItem[]): Promise<(string | 
        FROM held h WHERE a.inbound_event_id = h.id AND a.outcome IS NULL AND a.lease <> h.lease
      )
      INSERT INTO attempt (inbound_event_id, channel, purpose, operation, lease, started_at, trace_id)
-     SELECT id, channel, 'fetch', operation, lease, hub_now(), trace_id FROM held RETURNING id, inbound_event_id`,
+     SELECT id, channel, 'fetch', operation, lease, hub_now(), trace_id FROM held RETURNING id, lease`,
     [
       JSON.stringify(
         items.map(({ claim, operation }) => ({
@@ -43,6 +43,6 @@ async function intendFetches(pool: Pool, items: FetchItem[]): Promise<(string | 
       ),
     ],
   )
-  const ids = new Map(rows.map((row) => [row.inbound_event_id, row.id]))
-  return items.map(({ claim }) => ids.get(claim.id) ?? null)
+  const ids = new Map(rows.map((row) => [row.lease, row.id]))
+  return items.map(({ claim }) => ids.get(claim.lease) ?? null)
 }

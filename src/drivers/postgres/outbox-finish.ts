@@ -41,15 +41,15 @@ export async function finishAll(pool: Pool, items: FinishItem[]): Promise<('fini
     const ended = await settleRows(client, rows)
     await bindAll(
       client,
-      items.filter((i) => ended.has(i.claim.deliveryId)),
+      items.filter((i) => ended.has(i.claim.lease)),
     )
     await resolveOlder(
       client,
-      [...ended].filter(([, state]) => state === 'delivered').map(([id]) => id),
+      [...ended.values()].filter(({ state }) => state === 'delivered').map(({ id }) => id),
     )
     await recordEvents(
       client,
-      [...ended].filter(([, state]) => state === 'delivered' || state === 'dead').map(([id]) => id),
+      [...ended.values()].filter(({ state }) => state === 'delivered' || state === 'dead').map(({ id }) => id),
     )
     await applyGates(
       client,
@@ -57,7 +57,7 @@ export async function finishAll(pool: Pool, items: FinishItem[]): Promise<('fini
     )
     return ended
   })
-  return items.map((i) => (done.has(i.claim.deliveryId) ? 'finished' : 'fenced'))
+  return items.map((i) => (done.has(i.claim.lease) ? 'finished' : 'fenced'))
 }
 
 function toRow({ claim, finish, channel }: FinishItem): FinishRow {
@@ -84,9 +84,15 @@ function causeOf(settlement: Settlement): string | null {
   return settlement.state === 'superseded' ? 'superseded' : null
 }
 
-/** Answers the deliveries that were really ended or moved, with the state they reached. */
-async function settleRows(client: PoolClient, rows: FinishRow[]): Promise<Map<string, string>> {
-  const { rows: ended } = await client.query<{ id: string; state: string }>(
+interface Ended {
+  id: string
+  state: string
+  lease: string
+}
+
+/** What was really ended or moved, by lease: a fenced claim may stand in one group with the one that took its row. */
+async function settleRows(client: PoolClient, rows: FinishRow[]): Promise<Map<string, Ended>> {
+  const { rows: ended } = await client.query<Ended>(
     `WITH item AS (
        SELECT i.*, d.binding_id, EXISTS (SELECT FROM delivery n WHERE n.binding_id = d.binding_id AND n.state = 'pending' AND n.id <> d.id) AS newer
        FROM jsonb_to_recordset($1::jsonb) AS i(delivery_id bigint, lease bigint, "to" text, cause text, reason text, summary text, delay_ms bigint, settle_ms integer, lease_ms integer, uncount boolean)
@@ -113,10 +119,10 @@ async function settleRows(client: PoolClient, rows: FinishRow[]): Promise<Map<st
        ended_at = CASE WHEN r.new_state IN ('delivered', 'superseded', 'dead') THEN hub_now() END
      FROM reached r
      WHERE d.id = r.delivery_id AND d.lease = r.lease AND d.state IN ('pending', 'ambiguous')
-     RETURNING d.id, d.state`,
+     RETURNING d.id, d.state, r.lease`,
     [JSON.stringify(rows)],
   )
-  return new Map(ended.map((row) => [row.id, row.state]))
+  return new Map(ended.map((row) => [row.lease, row]))
 }
 
 // The target's id commits in the same transaction as `delivered`, and becomes an identifier that people can type.

@@ -11,13 +11,14 @@ export interface IntentItem {
 
 /** Step 3 for a group: each item has its own lease, gate and fence; one commit carries them all. */
 export async function intendAll(pool: Pool, items: IntentItem[]): Promise<Intent[]> {
-  const { rows } = await pool.query<{ delivery_id: string; verdict: 'intended' | 'superseded' | 'gate-shut'; attempt_id: string | null }>(
+  const { rows } = await pool.query<{ lease: string; verdict: 'intended' | 'superseded' | 'gate-shut'; attempt_id: string | null }>(
     INTEND,
     [JSON.stringify(items.map(toRow))],
   )
-  const verdicts = new Map(rows.map((row) => [row.delivery_id, row]))
+  // By lease, not by delivery: a claim whose lease ran out may stand in one group with the claim that took its row.
+  const verdicts = new Map(rows.map((row) => [row.lease, row]))
   return items.map(({ claim }) => {
-    const row = verdicts.get(claim.deliveryId)
+    const row = verdicts.get(claim.lease)
     if (!row) return { kind: 'fenced' }
     return row.verdict === 'intended' && row.attempt_id !== null
       ? { kind: 'intended', requestId: row.attempt_id }
@@ -73,7 +74,7 @@ const INTEND = `
     SELECT id, channel, 'send', operation, lease, hub_now(), trace_id FROM sent
     RETURNING id, delivery_id
   )
-  SELECT j.id AS delivery_id, j.verdict, t.id AS attempt_id FROM judged j LEFT JOIN tried t ON t.delivery_id = j.id`
+  SELECT j.lease, j.verdict, t.id AS attempt_id FROM judged j LEFT JOIN tried t ON t.delivery_id = j.id`
 
 export interface LookUpItem {
   claim: Claim
@@ -82,7 +83,7 @@ export interface LookUpItem {
 
 /** Commits the intents of look-ups; ends what earlier claims left open as unknown. Null: fenced. */
 export async function intendLookUps(pool: Pool, items: LookUpItem[]): Promise<(string | null)[]> {
-  const { rows } = await pool.query<{ id: string; delivery_id: string }>(
+  const { rows } = await pool.query<{ id: string; lease: string }>(
     `WITH item AS (
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS i(delivery_id bigint, lease bigint, operation text, trace_id text)
      ), held AS MATERIALIZED (
@@ -93,7 +94,7 @@ export async function intendLookUps(pool: Pool, items: LookUpItem[]): Promise<(s
        FROM held h WHERE a.delivery_id = h.id AND a.outcome IS NULL AND a.lease <> h.lease
      )
      INSERT INTO attempt (delivery_id, channel, purpose, operation, lease, started_at, trace_id)
-     SELECT id, channel, 'look-up', operation, lease, hub_now(), trace_id FROM held RETURNING id, delivery_id`,
+     SELECT id, channel, 'look-up', operation, lease, hub_now(), trace_id FROM held RETURNING id, lease`,
     [
       JSON.stringify(
         items.map(({ claim, operation }) => ({
@@ -105,8 +106,8 @@ export async function intendLookUps(pool: Pool, items: LookUpItem[]): Promise<(s
       ),
     ],
   )
-  const ids = new Map(rows.map((row) => [row.delivery_id, row.id]))
-  return items.map(({ claim }) => ids.get(claim.deliveryId) ?? null)
+  const ids = new Map(rows.map((row) => [row.lease, row.id]))
+  return items.map(({ claim }) => ids.get(claim.lease) ?? null)
 }
 
 /** Writes an attempt's outcome once; a second writer changes nothing. */
