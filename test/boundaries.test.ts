@@ -18,7 +18,7 @@ async function inspect(top: string): Promise<Violation[]> {
 test('the project keeps its own walls, names and sizes', async () => {
   const found = await inspect(root)
   expect(found.map(({ rule, where, what, why }) => `${where} ${what}\n    ${rule}: ${why}`)).toEqual([])
-})
+}, 240_000)
 
 describe('on a tree with planted violations', () => {
   let planted: string
