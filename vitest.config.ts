@@ -7,6 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    maxConcurrency: 2,
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', new ClosingLine()],
     coverage: {
