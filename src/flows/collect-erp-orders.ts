@@ -1,7 +1,7 @@
-import { IntegrationError } from '../core/integration-error.ts'
 import type { Erp, ErpVersion } from '../ports/erp.ts'
 import type { Collected, CollectCursor, CollectTicket, OrderStore } from '../ports/order-store.ts'
 import { withSpan } from '../telemetry.ts'
+import { type CollectOutcome, holdCursor } from './hold-cursor.ts'
 
 export interface CollectPorts {
   erp: Erp
@@ -15,8 +15,6 @@ export interface CollectPorts {
   leaseMs: number
 }
 
-export type CollectOutcome = ({ kind: 'collected' } & Collected) | { kind: 'busy' } | { kind: 'failed'; code: string }
-
 const ORDER_CURSOR = 'erp-orders'
 /** Orders whose version is this young are read again though their version was seen: two writes may share a second. */
 const SAME_SECOND_MS = 3_000
@@ -26,7 +24,7 @@ const UPPER_BOUND_MS = 1_000
 /** Reads orders that changed in the ERP since the cursor, with overlap, and plans what they owe; the cursor moves with the last batch. */
 export async function collectErpOrders(ports: CollectPorts, signal: AbortSignal): Promise<CollectOutcome> {
   return withSpan('collect', {}, () =>
-    collecting(ports, signal, async (ticket) => {
+    holdCursor(ORDER_CURSOR, ports, signal, async (ticket) => {
       const now = Date.parse(await ports.erp.serverTime(signal))
       const watermark = new Date(now - UPPER_BOUND_MS).toISOString()
       const from = ticket.cursor ? iso(Date.parse(ticket.cursor.watermark) - ports.overlapMs) : ports.since
@@ -39,7 +37,7 @@ export async function collectErpOrders(ports: CollectPorts, signal: AbortSignal)
 
 /** Reads these orders again whatever their version says: open ones, of which some changes move nothing, and what an id-set reconcile missed. */
 export async function recollectErpOrders(erpIds: readonly string[], ports: CollectPorts, signal: AbortSignal): Promise<CollectOutcome> {
-  return collecting(ports, signal, (ticket) => readAll(erpIds, { ticket, cursor: null }, ports, signal))
+  return holdCursor(ORDER_CURSOR, ports, signal, (ticket) => readAll(erpIds, { ticket, cursor: null }, ports, signal))
 }
 
 /** The real guarantee; the window is only latency: every order created since `fromIso` must be known at its newest version. */
@@ -52,30 +50,6 @@ export async function reconcileErpIds(fromIso: string, ports: CollectPorts, sign
 
 const NOTHING: Collected = { changed: 0, unchanged: 0, planned: 0, quarantined: 0 }
 const iso = (ms: number): string => new Date(ms).toISOString()
-
-async function collecting(
-  ports: CollectPorts,
-  signal: AbortSignal,
-  work: (ticket: CollectTicket) => Promise<Collected>,
-): Promise<CollectOutcome> {
-  const ticket = await ports.store.beginCollect(ORDER_CURSOR, ports.leaseMs)
-  if (ticket === null) return { kind: 'busy' }
-  try {
-    signal.throwIfAborted()
-    const collected = await work(ticket)
-    await ports.store.endCollect(ORDER_CURSOR, ticket, null)
-    return { kind: 'collected', ...collected }
-  } catch (error) {
-    if (!(error instanceof IntegrationError)) throw error
-    // A read that we broke off ourselves, on the way to a stop, says nothing of the ERP.
-    await ports.store.endCollect(
-      ORDER_CURSOR,
-      ticket,
-      signal.aborted ? null : { code: error.code, summary: error.detail.summary ?? error.code },
-    )
-    return signal.aborted ? { kind: 'busy' } : { kind: 'failed', code: error.code }
-  }
-}
 
 async function worthReading(changed: readonly ErpVersion[], nowMs: number, ports: CollectPorts): Promise<string[]> {
   const unseen = new Set(await ports.store.unseenErpVersions(changed))
