@@ -11,10 +11,7 @@ export interface FetchTicket {
   fetchNo: number
 }
 
-export type Applied =
-  | { kind: 'applied'; orderId: string; planned: number }
-  | { kind: 'stale' | 'unchanged'; orderId: string }
-  | { kind: 'fenced' | 'refetch' }
+export type Applied = { kind: 'applied' | 'stale' | 'unchanged'; orderId: string } | { kind: 'fenced' | 'refetch' }
 
 export interface CollectCursor {
   /** ISO instant of the ERP's own time up to which everything was read. */
@@ -39,8 +36,8 @@ export interface OrderStore {
   /** Gives the lease on the resource back after a failed fetch. */
   releaseFetch(ticket: FetchTicket): Promise<void>
   /**
-   * One transaction: stores the observations, folds the silver order anew, keeps its identifiers, plans what the other systems are owed,
-   * closes the event. `refetch`: a newer fetch number was drawn meanwhile.
+   * One transaction, shared with what other fetches brought: stores the observations, folds the silver order anew, keeps its identifiers, plans
+   * what the other systems are owed, closes the event. `refetch`: a newer fetch number was drawn meanwhile.
    */
   applyEvent(claim: ClaimedEvent, ticket: FetchTicket, fetched: Fetched): Promise<Applied>
   /** The same for what a sweep fetched without an event. */

@@ -52,9 +52,9 @@ export async function storeCollected(
     personal: o.personal,
     fetchNo: ticket.fetchNo,
     inboundEventId: null,
+    traceparent: currentTraceparent() ?? null,
   }))
-  const { outcomes, planned } =
-    arrivals.length > 0 ? await applyArrivals(client, arrivals, settings, currentTraceparent() ?? null) : { outcomes: [], planned: 0 }
+  const { outcomes, planned } = arrivals.length > 0 ? await applyArrivals(client, arrivals, settings) : { outcomes: [], planned: 0 }
   await quarantine(client, batch)
   if (cursor !== null) await moveCursor(client, name, cursor)
   await wakeOutbox(client, planned)

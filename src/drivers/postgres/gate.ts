@@ -57,14 +57,25 @@ export async function applyGate(client: Queryable, channel: string, effect: Gate
   }
 }
 
-/** The effects of a group, in the order of their channels, so that two groups never wait for each other in a circle. */
-export async function applyGates(
-  client: Queryable,
-  effects: readonly { channel: string; effect: GateEffect; probe?: boolean }[],
-): Promise<void> {
-  const sorted = [...effects].sort((a, b) => (a.channel < b.channel ? -1 : a.channel > b.channel ? 1 : 0))
-  for (const { channel, effect, probe } of sorted) await applyGate(client, channel, effect, probe)
+/** What one answer of a group does to the gate of its channel. */
+export interface ChannelEffect {
+  channel: string
+  effect: GateEffect
+  probe?: boolean
 }
+
+/**
+ * The effects of a group, in the order of their channels, so that two groups never wait for each other in a circle. A healthy answer right
+ * after another of its channel changes nothing, and costs no statement.
+ */
+export async function applyGates(client: Queryable, effects: readonly ChannelEffect[]): Promise<void> {
+  const sorted = effects.filter(({ effect }) => effect.kind !== 'none').sort((a, b) => compareText(a.channel, b.channel))
+  const telling = sorted.filter((one, at) => one.effect.kind !== 'healthy' || !isHealthyAt(sorted[at - 1], one.channel))
+  for (const { channel, effect, probe } of telling) await applyGate(client, channel, effect, probe)
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+const isHealthyAt = (one: ChannelEffect | undefined, channel: string): boolean => one?.channel === channel && one.effect.kind === 'healthy'
 
 // Failed probes: 5, 10, 20, 40, 60, 60 … seconds apart.
 const FAILURE = `

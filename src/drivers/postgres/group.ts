@@ -12,6 +12,8 @@ export interface GroupOptions<In, Out> {
   maxWaitingBytes?: number
   /** Bytes of one item. */
   sizeOf(item: In): number
+  /** Whether the batch is done again row by row after this error; by default after one of a row's own data. */
+  isOneRows?: (error: unknown) => boolean
 }
 
 export interface Group<In, Out> {
@@ -93,7 +95,7 @@ async function settleBatch<In, Out>(batch: Waiting<In, Out>[], options: GroupOpt
     if (outs.length !== batch.length) throw new Error(`a group of ${batch.length} rows got ${outs.length} answers`)
     batch.forEach((w, at) => w.resolve(outs[at] as Out))
   } catch (error) {
-    if (batch.length > 1 && isDataError(error)) for (const waiting of batch) await settleBatch([waiting], options)
+    if (batch.length > 1 && (options.isOneRows ?? isDataError)(error)) for (const waiting of batch) await settleBatch([waiting], options)
     else for (const waiting of batch) waiting.reject(error)
   }
 }

@@ -38,30 +38,23 @@ export interface AppliedArrivals {
 
 /**
  * The heart of ingest, in the caller's transaction: store what is new, fold each order anew from ALL its observations, write the projection
- * and its identifiers, and plan what every other system is owed. Planning reads the projection, never the fetched record.
+ * and its identifiers, and plan what every other system is owed. Planning reads the projection, never the fetched record. Several arrivals
+ * may speak of one order.
  */
-export async function applyArrivals(
-  client: PoolClient,
-  arrivals: readonly Arrival[],
-  settings: ApplySettings,
-  traceparent: string | null,
-): Promise<AppliedArrivals> {
+export async function applyArrivals(client: PoolClient, arrivals: readonly Arrival[], settings: ApplySettings): Promise<AppliedArrivals> {
   const orders = await lockOrders(client, arrivals)
-  const stored = await observationsOf(client, [...new Set(orders.map((o) => o.id))])
-  const works = arrivals.flatMap((arrival, i): Work[] => {
-    const order = orders[i]
-    return order ? [{ arrival, order, fresh: newFragments(arrival, stored.get(order.id) ?? []) }] : []
-  })
+  const observed = await observationsOf(client, [...new Set(orders.map((o) => o.id))])
+  const works = takeIn(arrivals, orders, observed)
   const sealed = await sealPersonal(client, works, settings.vault)
   await insertObservations(client, newRows(works, sealed))
-  const projections = project(works, stored, sealed, settings)
+  const projections = project(works, observed, sealed, settings)
   const changed = await writeProjections(client, projections)
   await insertIdentifiers(client, identifiersOf(works))
   // Before any of them is written, in the order in which everybody locks bindings.
   await client.query(`SELECT FROM binding WHERE order_id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`, [orders.map((o) => o.id)])
   await observeBindings(client, shownOf(works))
-  const moved = projections.filter((p) => changed.has(p.orderId)).map((p) => ({ orderId: p.orderId, order: p.fold.order }))
-  const planned = await planAll(client, await wishesFor(client, moved, settings, traceparent))
+  const moved = projections.filter((p) => changed.has(p.orderId)).map((p) => movedBy(p, works))
+  const planned = await planAll(client, await wishesFor(client, moved, settings))
   return { outcomes: works.map((work) => outcomeOf(work, changed)), planned }
 }
 
@@ -72,15 +65,32 @@ interface Work {
   fresh: Arrival['fragments']
 }
 
+/** What each arrival brings that is new; `observed` grows by it, so that a later one of the same order is held against it too. */
+function takeIn(arrivals: readonly Arrival[], orders: readonly LockedOrder[], observed: Map<string, Observed[]>): Work[] {
+  return arrivals.flatMap((arrival, i): Work[] => {
+    const order = orders[i]
+    if (!order) return []
+    const known = observed.get(order.id) ?? []
+    const fresh = newFragments(arrival, known)
+    observed.set(order.id, [...known, ...fresh.map((fragment) => ({ channel: arrival.channel, fragment, fetchNo: arrival.fetchNo }))])
+    return [{ arrival, order, fresh }]
+  })
+}
+
+function movedBy({ orderId, fold }: Projection, works: readonly Work[]): OwedOrder {
+  const newest = works.findLast((work) => work.order.id === orderId && work.fresh.length > 0)
+  return { orderId, order: fold.order, traceparent: newest?.arrival.traceparent ?? null }
+}
+
 function outcomeOf({ order, fresh }: Work, changed: ReadonlySet<string>): ArrivalOutcome {
   if (changed.has(order.id)) return { orderId: order.id, kind: 'changed' }
   return { orderId: order.id, kind: fresh.length > 0 ? 'stale' : 'unchanged' }
 }
 
 /** Fragments that differ from the newest observation of their entity; the rest is not stored again. */
-function newFragments(arrival: Arrival, stored: readonly Observed[]): Arrival['fragments'] {
+function newFragments(arrival: Arrival, known: readonly Observed[]): Arrival['fragments'] {
   return arrival.fragments.filter((fragment) => {
-    const newest = stored
+    const newest = known
       .filter(
         (o) => o.channel === arrival.channel && o.fragment.entity === fragment.entity && o.fragment.externalId === fragment.externalId,
       )
@@ -95,7 +105,7 @@ async function sealPersonal(client: PoolClient, works: readonly Work[], vault: P
   const sealed = new Map<string, { keyId: string; sealedHex: string }>()
   for (const { arrival, order, fresh } of works) {
     if (arrival.personal === null || Object.keys(arrival.personal).length === 0 || fresh.length === 0) continue
-    const { keyId, sealed: bytes } = await vault.seal(client, order.id, order.keyId, arrival.personal)
+    const { keyId, sealed: bytes } = await vault.seal(client, order.id, sealed.get(order.id)?.keyId ?? order.keyId, arrival.personal)
     sealed.set(order.id, { keyId, sealedHex: bytes.toString('hex') })
   }
   return sealed
@@ -114,15 +124,10 @@ function newRows(works: readonly Work[], sealed: Sealed): NewObservation[] {
   )
 }
 
-function project(works: readonly Work[], stored: ReadonlyMap<string, Observed[]>, sealed: Sealed, settings: ApplySettings): Projection[] {
+function project(works: readonly Work[], observed: ReadonlyMap<string, Observed[]>, sealed: Sealed, settings: ApplySettings): Projection[] {
   const orders = new Map(works.map((w) => [w.order.id, w.order]))
   return [...orders.values()].map((order) => {
-    const arrived = works
-      .filter((w) => w.order.id === order.id)
-      .flatMap(({ arrival: { channel, fetchNo }, fresh }) => fresh.map((fragment) => ({ channel, fragment, fetchNo })))
-    const fold = foldOrder(order.origin, order.orderKey, [...(stored.get(order.id) ?? []), ...arrived], (id) =>
-      shipsByItself(id, settings.plan),
-    )
+    const fold = foldOrder(order.origin, order.orderKey, observed.get(order.id) ?? [], (id) => shipsByItself(id, settings.plan))
     const { route } = planOrder(fold.order, [], settings.plan)
     const bytes = sealed.get(order.id)
     return { orderId: order.id, fold, route, keyId: bytes?.keyId ?? null, sealedHex: bytes?.sealedHex ?? null }
@@ -141,35 +146,48 @@ function identifiersOf(works: readonly Work[]): { orderId: string; channel: stri
   )
 }
 
-function shownOf(works: readonly Work[]): { orderId: string; channel: string; externalId: string; shown: ShownContent }[] {
-  return works.flatMap(({ arrival, order }) => {
-    const main = arrival.fragments.find((f) => f.entity === 'order')
-    if (!main || order.origin === arrival.channel) return []
-    const shown: ShownContent = {
-      lifecycle: main.lifecycle ?? null,
-      fulfilment: arrival.fragments.find((f) => f.entity === 'shipment')?.fulfilment ?? main.fulfilment ?? null,
-      currency: main.currency ?? null,
-      totalMinor: main.totalMinor ?? null,
-      lines: (main.lines ?? []).map(({ sku, quantity, unitPriceMinor }) => ({ sku, quantity, unitPriceMinor })),
-      extra: {},
-    }
-    return [{ orderId: order.id, channel: arrival.channel, externalId: main.externalId, shown }]
-  })
+interface ShownAt {
+  orderId: string
+  channel: string
+  externalId: string
+  shown: ShownContent
+}
+
+/** What other systems show now; of several arrivals of one binding the newest. */
+function shownOf(works: readonly Work[]): ShownAt[] {
+  const byBinding = works.flatMap(shownBy).map((one): [string, ShownAt] => [`${one.orderId} ${one.channel}`, one])
+  return [...new Map(byBinding).values()]
+}
+
+function shownBy({ arrival, order }: Work): ShownAt[] {
+  const main = arrival.fragments.find((f) => f.entity === 'order')
+  if (!main || order.origin === arrival.channel) return []
+  const shown: ShownContent = {
+    lifecycle: main.lifecycle ?? null,
+    fulfilment: arrival.fragments.find((f) => f.entity === 'shipment')?.fulfilment ?? main.fulfilment ?? null,
+    currency: main.currency ?? null,
+    totalMinor: main.totalMinor ?? null,
+    lines: (main.lines ?? []).map(({ sku, quantity, unitPriceMinor }) => ({ sku, quantity, unitPriceMinor })),
+    extra: {},
+  }
+  return [{ orderId: order.id, channel: arrival.channel, externalId: main.externalId, shown }]
+}
+
+/** An order whose projection moved, and the trace of what moved it. */
+export interface OwedOrder {
+  orderId: string
+  order: CanonicalOrder
+  traceparent: string | null
 }
 
 /** What every other system is owed of these orders, on the bindings they already have. */
-export async function wishesFor(
-  client: PoolClient,
-  orders: readonly { orderId: string; order: CanonicalOrder }[],
-  settings: ApplySettings,
-  traceparent: string | null,
-): Promise<BindingWish[]> {
+export async function wishesFor(client: PoolClient, orders: readonly OwedOrder[], settings: ApplySettings): Promise<BindingWish[]> {
   if (orders.length === 0) return []
   const { rows } = await client.query<{ order_id: string; channel: string; generation: number }>(
     `SELECT order_id, channel, generation FROM binding WHERE order_id = ANY($1::bigint[])`,
     [orders.map((o) => o.orderId)],
   )
-  return orders.flatMap(({ orderId, order }) => {
+  return orders.flatMap(({ orderId, order, traceparent }) => {
     const bound = rows.filter((r) => r.order_id === orderId)
     return planOrder(
       order,

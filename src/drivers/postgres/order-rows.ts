@@ -13,6 +13,7 @@ export interface Arrival {
   personal: Personal | null
   fetchNo: number
   inboundEventId: string | null
+  traceparent: string | null
 }
 
 export interface LockedOrder {
@@ -21,6 +22,24 @@ export interface LockedOrder {
   orderKey: string
   keyId: string | null
   personal: Buffer | null
+}
+
+/**
+ * Makes transactions that speak of one order under any of its names take turns, from here to their commit: an order that gains a pack while
+ * its first fetch is still being stored would otherwise become two. In key order, so that no two wait for each other in a circle.
+ */
+export async function lockNames(client: PoolClient, arrivals: readonly Arrival[]): Promise<void> {
+  await client.query(
+    `SELECT pg_advisory_xact_lock(k.key) FROM (
+       SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest($1::text[]) AS n(name) ORDER BY key
+     ) k`,
+    [arrivals.flatMap((a) => namesOf(a).map((name) => `${a.channel}/${name}`))],
+  )
+}
+
+/** Every name under which an arrival finds its order at its own channel, upper case. */
+export function namesOf(arrival: Arrival): string[] {
+  return [...new Set([arrival.orderKey.toUpperCase(), ...idsOf(arrival, ['marketplace-order', 'pack'])])]
 }
 
 /**

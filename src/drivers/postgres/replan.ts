@@ -12,7 +12,7 @@ export async function replan(pool: Pool, orderId: string, settings: ApplySetting
     )
     const row = rows[0]
     if (!row) return 0
-    const planned = await planAll(client, await wishesFor(client, [{ orderId, order: row.canonical }], settings, null))
+    const planned = await planAll(client, await wishesFor(client, [{ orderId, order: row.canonical, traceparent: null }], settings))
     await wakeOutbox(client, planned)
     return planned
   })
