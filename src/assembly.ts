@@ -1,18 +1,17 @@
-import { channelsOf, concurrencyOf } from './channel-settings.ts'
+import { type Accounts, accountsOf, sealerOf } from './accounts.ts'
+import { channelsOf, concurrencyOf, withAccounts } from './channel-settings.ts'
 import type { Config } from './config.ts'
 import type { Channel } from './core/channel.ts'
 import { type HttpClient, httpClient } from './drivers/http.ts'
 import { mercadolibreClient } from './drivers/mercadolibre/client.ts'
 import { mercadolibreMarketplace } from './drivers/mercadolibre/marketplace.ts'
-import { mercadolibreTokens } from './drivers/mercadolibre/token-source.ts'
 import { secretPathWebhooks, signedWebhooks } from './drivers/mercadolibre/webhook.ts'
 import { odooErp } from './drivers/odoo/erp.ts'
 import { odooWebhookReader } from './drivers/odoo/webhook.ts'
 import { parisClient } from './drivers/paris/client.ts'
 import { parisMarketplace } from './drivers/paris/marketplace.ts'
 import { parisWebhooks } from './drivers/paris/webhook.ts'
-import { syncChannels } from './drivers/postgres/channels.ts'
-import { credentialStore } from './drivers/postgres/credential-store.ts'
+import { accountsAdded, syncChannels } from './drivers/postgres/channels.ts'
 import { postgresEventBus } from './drivers/postgres/event-bus.ts'
 import { postgresFetchAttempts } from './drivers/postgres/fetch-attempts.ts'
 import { postgresInbox } from './drivers/postgres/inbox.ts'
@@ -21,7 +20,6 @@ import { postgresOutbox } from './drivers/postgres/outbox.ts'
 import { personalVault } from './drivers/postgres/personal.ts'
 import { connect, type Pool, type Role } from './drivers/postgres/pool.ts'
 import { postgresReconcileStore } from './drivers/postgres/reconcile-store.ts'
-import { sealer } from './drivers/postgres/sealed-column.ts'
 import { systemClock } from './drivers/system-clock.ts'
 import { systemRandom } from './drivers/system-random.ts'
 import type { Erp } from './ports/erp.ts'
@@ -39,17 +37,18 @@ export interface Seams {
 export type Hub = Awaited<ReturnType<typeof assemble>>
 
 /** Builds the drivers of a configuration. Whoever calls it closes what it answers. */
-export async function assemble(config: Config, databaseUrl: string, log: Log, seams: Seams = {}) {
-  const channels = channelsOf(config)
+export async function assemble(given: Config, databaseUrl: string, log: Log, seams: Seams = {}) {
   const pools = poolsOf(databaseUrl, log, seams)
   const { worker, ingest } = pools
-  const sealed = sealer({ kekId: 'home-1', key: Buffer.from(config.secrets.keyEncryptionKey, 'base64url') })
+  const config = withAccounts(given, await accountsAdded(worker, 'mercadolibre'))
+  const channels = channelsOf(config)
+  const sealed = sealerOf(config)
   const vault = personalVault(worker, sealed)
   const maxTries = config.variables.OUTBOX_MAX_ATTEMPTS
   const plan = planSettings(config, channels)
-  const credentials = credentialStore(worker, sealed)
+  const accounts = accountsOf(config, pools, sealed)
   const erp = await odooErp(odooOptions(config, channels))
-  const marketplaces = channels.flatMap((c) => marketplaceOf(config, c, { credentials, seams }))
+  const marketplaces = channels.flatMap((c) => marketplaceOf(config, c, { accounts, seams }))
   const byChannel = new Map<string, Target>([
     ['odoo', erp],
     ...marketplaces.map((m): [string, Target] => [m.marketplace.channel, m.marketplace]),
@@ -69,7 +68,8 @@ export async function assemble(config: Config, databaseUrl: string, log: Log, se
     channels,
     pools,
     sealed,
-    credentials,
+    accounts,
+    credentials: accounts.credentials,
     erp: erp as Erp,
     marketplaces: marketplaces.map((m) => m.marketplace),
     targetOf: (channel: string): Target => byChannel.get(channel) ?? unknownChannel(channel),
@@ -84,6 +84,7 @@ export async function assemble(config: Config, databaseUrl: string, log: Log, se
     readers: readersOf(config, channels),
     async close() {
       await bus.close()
+      await accounts.close()
       await Promise.all([erp.close(), ...marketplaces.map((m) => m.http.close())])
       await Promise.all(Object.values(pools).map((pool) => pool.end()))
     },
@@ -115,12 +116,10 @@ function ratesOf(config: Config): Map<string, { perSecond: number; burst: number
   )
 }
 
-type Credentials = ReturnType<typeof credentialStore>
-
 function marketplaceOf(
   config: Config,
   channel: Channel,
-  parts: { credentials: Credentials; seams: Seams },
+  parts: { accounts: Accounts; seams: Seams },
 ): { marketplace: Marketplace; http: HttpClient }[] {
   if (channel.marketplace === 'odoo') return []
   const origin = channel.marketplace === 'paris' ? config.paris.url : config.mercadolibre.apiBase
@@ -128,25 +127,15 @@ function marketplaceOf(
   const http = parts.seams.http ? parts.seams.http(plain) : plain
   return [
     {
-      marketplace: channel.marketplace === 'paris' ? paris(config, channel, http) : mercadolibre(config, channel, http, parts.credentials),
+      marketplace: channel.marketplace === 'paris' ? paris(config, channel, http) : mercadolibre(config, channel, http, parts.accounts),
       http,
     },
   ]
 }
 
-function mercadolibre(config: Config, channel: Channel, http: HttpClient, store: Credentials): Marketplace {
+function mercadolibre(config: Config, channel: Channel, http: HttpClient, accounts: Accounts): Marketplace {
   const { mercadolibre: ml } = config
-  const tokens = mercadolibreTokens({
-    channel: channel.id,
-    store,
-    app: { clientId: ml.clientId, clientSecret: ml.clientSecret.reveal(), redirectUri: ml.redirectUri, authBase: ml.authBase },
-    http,
-    clock: systemClock,
-    random: systemRandom,
-    skewMs: config.variables.ML_REFRESH_SKEW_SECONDS * 1000,
-    leaseMs: 60_000,
-    busyWaitMs: 10_000,
-  })
+  const tokens = accounts.tokensOf(channel.id, http)
   const client = mercadolibreClient({ http, tokens, clock: systemClock, timeoutMs: channel.timing.timeoutMs })
   const userId = channel.id.slice('mercadolibre:'.length)
   return mercadolibreMarketplace({

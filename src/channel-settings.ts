@@ -35,6 +35,12 @@ export function channelsOf(config: Config): Channel[] {
   ]
 }
 
+/** The same configuration with the accounts that `rosh auth` added to those it names. */
+export function withAccounts(config: Config, added: readonly string[]): Config {
+  const accounts = [...new Set([...config.file.mercadolibre.accounts, ...added])]
+  return { ...config, file: { ...config.file, mercadolibre: { ...config.file.mercadolibre, accounts } } }
+}
+
 function channel(id: string, marketplace: Channel['marketplace'], capabilities: Capabilities, settings: Settings | undefined): Channel {
   const given = Object.fromEntries(Object.entries(settings?.timing ?? {}).filter(([, value]) => value !== undefined))
   return {

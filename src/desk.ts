@@ -1,9 +1,10 @@
-import { channelsOf } from './channel-settings.ts'
+import { channelsOf, withAccounts } from './channel-settings.ts'
 import type { Config } from './config.ts'
 import { odooErp } from './drivers/odoo/erp.ts'
 import { hmacPlanSeal } from './drivers/plan-seal.ts'
 import { apiTokens } from './drivers/postgres/api-tokens.ts'
 import { postgresAudit } from './drivers/postgres/audit.ts'
+import { accountsAdded } from './drivers/postgres/channels.ts'
 import { postgresDeadLetters } from './drivers/postgres/dead-letters.ts'
 import { postgresFailedOrders } from './drivers/postgres/failed-orders.ts'
 import { postgresOrderTrace } from './drivers/postgres/order-trace.ts'
@@ -19,12 +20,13 @@ import { odooOptions, planSettings } from './driver-settings.ts'
 export type Desk = Awaited<ReturnType<typeof openDesk>>
 
 /** What people and agents ask and repair with: the same functions for the MCP server, the command line and the console. */
-export async function openDesk(config: Config, databaseUrl: string) {
+export async function openDesk(given: Config, databaseUrl: string) {
   const poolOf = (role: 'rosh_reader' | 'rosh_operator' | 'rosh_worker') =>
     connect({ url: databaseUrl, role, max: 4, applicationName: `rosh desk ${role}` })
   const reader = poolOf('rosh_reader')
   const operator = poolOf('rosh_operator')
   const worker = poolOf('rosh_worker') // planning writes deliveries and opens sealed columns, which operators may not
+  const config = withAccounts(given, await accountsAdded(reader, 'mercadolibre'))
   const channels = channelsOf(config)
   const vault = personalVault(worker, sealer({ kekId: 'home-1', key: Buffer.from(config.secrets.keyEncryptionKey, 'base64url') }))
   const settings = { plan: planSettings(config, channels), vault, maxTries: config.variables.OUTBOX_MAX_ATTEMPTS }

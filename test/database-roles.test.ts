@@ -42,6 +42,7 @@ const mayNot: Record<Role, string[]> = {
     'UPDATE inbound_event SET state = $$applied$$',
     'SELECT * FROM credential',
     'SELECT * FROM data_key',
+    'SELECT * FROM oauth_authorization',
     'SELECT * FROM silver_order',
     'UPDATE channel SET paused_at = NULL',
     'INSERT INTO channel (id, marketplace, account_id) VALUES ($$x$$, $$paris$$, $$x$$)',
@@ -61,6 +62,8 @@ const mayNot: Record<Role, string[]> = {
   ],
   rosh_operator: [
     'SELECT * FROM credential',
+    'SELECT * FROM oauth_authorization',
+    'UPDATE oauth_authorization SET taken_at = NULL',
     'SELECT * FROM data_key',
     'UPDATE credential SET version = 1',
     'INSERT INTO inbound_event (event_id) VALUES (gen_random_uuid())',
@@ -73,6 +76,7 @@ const mayNot: Record<Role, string[]> = {
   ],
   rosh_reader: [
     'SELECT * FROM credential',
+    'SELECT * FROM oauth_authorization',
     'SELECT * FROM data_key',
     'SELECT body FROM inbound_request',
     'INSERT INTO audit (actor, body) VALUES ($$x$$, $${}$$)',

@@ -12,6 +12,7 @@ export const oauthRoutes: Route[] = [
 /**
  * The authorization page. It approves at once for the seller who is logged in: `user_id` in the query (simulator only), else the
  * one of `PUT /admin/login`, else the first account. What the vendor would refuse on the page is a 400 here, never a redirect.
+ * `deny` in the query (simulator only) is the seller who says no: the redirect carries `error` (RFC 6749 §4.1.2.1), `access_denied` unless another word is given.
  */
 function authorize(sim: Sim, call: Call): Answer {
   const { query } = call
@@ -24,10 +25,15 @@ function authorize(sim: Sim, call: Call): Answer {
     throw oauthError(sim, 400, 'invalid_request', 'redirect_uri must be exactly the one of the application')
   }
   const { challenge, method } = challengeOf(sim, query)
+  const denied = query.get('deny')
+  if (denied !== null) return sendBack(redirectUri, query.get('state'), ['error', denied === '' ? 'access_denied' : denied])
   const code = issueCode(sim, { userId: loggedIn(sim, query.get('user_id')), redirectUri, challenge, method })
+  return sendBack(redirectUri, query.get('state'), ['code', code])
+}
+
+function sendBack(redirectUri: string, state: string | null, [name, value]: [string, string]): Answer {
   const target = new URL(redirectUri)
-  target.searchParams.set('code', code)
-  const state = query.get('state')
+  target.searchParams.set(name, value)
   if (state !== null) target.searchParams.set('state', state)
   return { status: 302, headers: { location: target.toString() } }
 }

@@ -1,131 +1,132 @@
-import { randomBytes } from 'node:crypto'
-import { assemble, type Hub } from '../assembly.ts'
-import { SIMULATOR_KEY } from '../config.ts'
-import { httpClient } from '../drivers/http.ts'
-import { authorizeUrl, exchangeCode, newPkce, type OauthApp, type Pkce } from '../drivers/mercadolibre/oauth.ts'
-import { attachDatabase, CliError, configOf, EXIT, type Register } from './context.ts'
-import { logTo } from './log.ts'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type Accounts, openAccounts } from '../accounts.ts'
+import type { Config } from '../config.ts'
+import { type Connected, connectionWords } from '../core/connection.ts'
+import { type AuthorizationAnswer, beginConnection, type Begun, connectAccount } from '../flows/connect-account.ts'
+import { checkAccounts } from './auth-check.ts'
+import { attachDatabase, type CliContext, CliError, EXIT, type Register, runningConfig } from './context.ts'
 import { ask } from './prompt.ts'
+import { operatorAtTerminal } from './with-desk.ts'
+
+interface AuthOptions {
+  code?: string
+  account?: string
+  check?: boolean
+  json?: boolean
+}
 
 /** `rosh auth mercadolibre`: connects a seller's account, and reconnects one whose token was refused. */
 export const registerAuth: Register = (program, context) => {
   const auth = program.command('auth').description('connect a marketplace account')
   auth
     .command('mercadolibre')
-    .description('connect a MercadoLibre account by OAuth with PKCE')
-    .option('--code <code or redirect address>', 'what the authorization page answered; asked for when not given')
-    .option('--check', 'only print the connected accounts, as MercadoLibre names them')
-    .action(async (options: { code?: string; check?: boolean }) => {
-      const config = configOf(context, { demo: context.env.ROSH_CONFIG === undefined })
-      const database = await attachDatabase(config)
-      const hub = await assemble(config, database.url, logTo(config.variables.LOG_LEVEL))
+    .description('connect a MercadoLibre account (OAuth with PKCE), or reconnect one that was refused')
+    .option('--account <user id>', 'the only account that may answer; without it any is taken, a new one becomes a channel')
+    .option('--code <code or address>', 'what MercadoLibre sent you back with, of a connection that was started before')
+    .option('--check', 'only say which accounts are connected, as MercadoLibre names them; 1 when one is not')
+    .option('--json', 'print JSON objects, one a line')
+    .action(async (options: AuthOptions) => {
+      if (options.account !== undefined && !/^\d{1,20}$/.test(options.account))
+        throw new CliError('bad-input', `--account: "${options.account}" is no MercadoLibre user id; it has digits only`, EXIT.badInput)
+      const config = runningConfig(context)
+      const { url } = await attachDatabase(config)
+      const accounts = openAccounts(config, url)
       try {
-        if (options.check) await check(hub, context.print)
-        else await connectByHand(hub, options.code, context.print)
+        if (options.check) await checkAccounts({ config, accounts }, context, options.json ?? false)
+        else await connectAtTerminal({ config, accounts }, options, context)
       } finally {
-        await hub.close()
+        await accounts.close()
       }
     })
 }
 
-function appOf(hub: Hub): OauthApp {
-  const { clientId, clientSecret, redirectUri, authBase } = hub.config.mercadolibre
-  return { clientId, clientSecret: clientSecret.reveal(), redirectUri, authBase }
+function sentenceOf(connected: Connected): string {
+  const { title, text } = connectionWords(connected, 'en')
+  return connected.kind === 'connected' ? text : `${title}: ${text}`
 }
 
-async function connectByHand(hub: Hub, given: string | undefined, print: (line: string) => void): Promise<void> {
-  const pkce = newPkce()
-  const state = randomBytes(16).toString('base64url')
-  print(`Open this address as the account's main user and allow the access:\n\n  ${authorizeUrl(appOf(hub), state, pkce.challenge)}\n`)
-  const answer = given ?? (await ask('Paste the code, or the whole address you were sent back to: '))
-  const code = codeIn(answer, state)
-  print(`connected ${await connectWith(hub, code, pkce)}`)
+interface Parts {
+  config: Config
+  accounts: Accounts
 }
 
-/** The code in what a person pasted: the code itself, or the redirect address with it. */
-function codeIn(answer: string, state: string): string {
-  const text = answer.trim()
-  if (!/^https?:/.test(text)) return text
-  const url = new URL(text)
-  const code = url.searchParams.get('code')
-  if (code === null)
+async function connectAtTerminal(parts: Parts, options: AuthOptions, context: CliContext): Promise<void> {
+  const connected =
+    options.code === undefined ? await startAndWait(parts, options, context) : await conclude(parts, answerIn(options.code, null))
+  if (options.json) context.print(JSON.stringify(connected))
+  else context.print(sentenceOf(connected))
+  if (connected.kind !== 'connected') process.exitCode = connected.kind === 'invalid-state' ? EXIT.badInput : EXIT.failed
+}
+
+function conclude({ accounts }: Parts, answer: AuthorizationAnswer): Promise<Connected> {
+  return connectAccount(answer, accounts)
+}
+
+/** Whichever comes first: the hub hears the answer at its callback, or a person pastes it here. */
+async function startAndWait(parts: Parts, options: AuthOptions, context: CliContext): Promise<Connected> {
+  const { accounts, config } = parts
+  const begun = await beginConnection({ principal: operatorAtTerminal().id, accountId: options.account ?? null }, accounts)
+  if (options.json) context.print(JSON.stringify({ kind: 'started', address: begun.address, expiresAt: begun.expiresAt }))
+  else printAddress(begun, config, context)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([context.signal, stop.signal])
+  try {
+    const pasted = pastedAnswer(parts, begun, signal)
+    return await Promise.race([heardByHub(accounts, begun, signal), pasted])
+  } finally {
+    stop.abort()
+  }
+}
+
+function printAddress(begun: Begun, config: Config, { print }: CliContext): void {
+  print(`Open this address, sign in as the account's main user and allow the access (until ${begun.expiresAt}):\n`)
+  print(`  ${begun.address}\n`)
+  print(`The running hub hears the answer at ${config.mercadolibre.redirectUri} and this command then ends.`)
+  print('If your browser cannot reach that address, paste the one it was sent to.\n')
+}
+
+const POLL_MS = 500
+
+async function heardByHub(accounts: Accounts, begun: Begun, signal: AbortSignal): Promise<Connected> {
+  for (;;) {
+    if (signal.aborted) throw new CliError('interrupted', 'stopped waiting; the address stays good until it expires')
+    const progress = await accounts.authorizations.progress(begun.state)
+    if (progress.kind === 'ended') return told(progress.outcome)
+    if (progress.kind === 'expired')
+      throw new CliError('expired', 'nobody answered within ten minutes; start `rosh auth mercadolibre` again')
+    await wait(POLL_MS, undefined, { signal }).catch(() => {})
+  }
+}
+
+function told({ kind, channel, word }: { kind: string; channel: string | null; word: string | null }): Connected {
+  if (kind === 'connected' || kind === 'other-account') return { kind, channel: channel ?? '' }
+  if (kind === 'refused') return { kind, word: word ?? '' }
+  return { kind: kind === 'unaudited' ? 'unaudited' : 'unanswered' }
+}
+
+async function pastedAnswer(parts: Parts, begun: Begun, signal: AbortSignal): Promise<Connected> {
+  const text = await ask('Address or code: ', signal)
+  // Nobody sits here: only the hub can still hear it.
+  if (text === null || text.trim() === '') return new Promise(() => {})
+  return conclude(parts, answerIn(text, begun.state))
+}
+
+/** What a person pasted: the address they were sent back to, or the code in it. */
+function answerIn(pasted: string, ownState: string | null): AuthorizationAnswer {
+  const text = pasted.trim()
+  if (!/^https?:/i.test(text)) {
+    if (/^[\w.-]{1,500}$/.test(text)) return { state: ownState, said: { code: text } }
+    throw new CliError('bad-input', '--code: this is neither a code nor an address that starts with http', EXIT.badInput)
+  }
+  const query = URL.canParse(text) ? new URL(text).searchParams : new URLSearchParams()
+  const state = query.get('state')
+  const error = query.get('error')
+  const code = query.get('code')
+  if (state === null || (code === null && error === null))
     throw new CliError(
-      'no-code',
-      'the address holds no `code`; paste the one you were sent back to after allowing the access',
+      'bad-input',
+      '--code: the address holds no `code` and `state`; paste the one you were sent back to after allowing the access',
       EXIT.badInput,
     )
-  if (url.searchParams.get('state') !== state)
-    throw new CliError('wrong-state', 'the address belongs to another attempt; start `rosh auth mercadolibre` again', EXIT.badInput)
-  return code
-}
-
-async function connectWith(hub: Hub, code: string, pkce: Pkce): Promise<string> {
-  const http = httpClient({ origin: hub.config.mercadolibre.apiBase, timeoutMs: 15_000 })
-  try {
-    const granted = await exchangeCode({ http, app: appOf(hub) }, { code, verifier: pkce.verifier })
-    const channel = `mercadolibre:${granted.userId}`
-    if (!hub.channels.some((c) => c.id === channel)) {
-      throw new CliError(
-        'unknown-account',
-        `the account ${granted.userId} is not configured; add it to mercadolibre.accounts in hub.yaml and connect it again`,
-        EXIT.badInput,
-      )
-    }
-    await hub.credentials.connect(channel, {
-      accessToken: granted.accessToken,
-      refreshToken: granted.refreshToken,
-      expiresAt: granted.expiresAt,
-    })
-    return channel
-  } finally {
-    await http.close()
-  }
-}
-
-async function check(hub: Hub, print: (line: string) => void): Promise<void> {
-  for (const channel of hub.channels.filter((c) => c.marketplace === 'mercadolibre')) {
-    const pair = await hub.credentials.read(channel.id)
-    if (!pair) {
-      print(`${channel.id}: not connected`)
-      continue
-    }
-    const http = httpClient({ origin: hub.config.mercadolibre.apiBase, timeoutMs: 15_000 })
-    try {
-      const reply = await http.exchange({ method: 'GET', path: '/users/me', headers: { authorization: `Bearer ${pair.accessToken}` } })
-      print(`${channel.id}: ${reply.status === 200 ? reply.text : `MercadoLibre answers ${reply.status}`}`)
-    } finally {
-      await http.close()
-    }
-  }
-}
-
-/** Connects the simulator's accounts as a seller would, once; a later start finds them connected. */
-export async function connectSimulatedAccounts(hub: Hub, progress: (line: string) => void): Promise<void> {
-  const http = httpClient({ origin: hub.config.mercadolibre.apiBase, timeoutMs: 5_000 })
-  try {
-    for (const channel of hub.channels.filter((c) => c.marketplace === 'mercadolibre')) {
-      if (await hub.credentials.read(channel.id)) continue
-      const userId = channel.id.slice('mercadolibre:'.length)
-      const headers = { 'x-admin-key': SIMULATOR_KEY }
-      await http.exchange({ method: 'POST', path: '/admin/accounts', headers, body: JSON.stringify({ user_id: Number(userId) }) })
-      const pkce = newPkce()
-      const reply = await http.exchange({
-        method: 'POST',
-        path: `/admin/accounts/${userId}/grant`,
-        headers,
-        body: JSON.stringify({
-          as: 'code',
-          redirect_uri: appOf(hub).redirectUri,
-          code_challenge: pkce.challenge,
-          code_challenge_method: 'S256',
-        }),
-      })
-      const code = /"code"\s*:\s*"([^"]+)"/.exec(reply.text)?.[1]
-      if (code === undefined) throw new CliError('no-grant', `meli-sim granted no access to ${userId}: it answered ${reply.status}`)
-      await connectWith(hub, code, pkce)
-      progress(`connected  ${channel.id}`)
-    }
-  } finally {
-    await http.close()
-  }
+  return { state, said: error === null ? { code: code ?? '' } : { error } }
 }

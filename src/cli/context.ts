@@ -5,7 +5,7 @@ import { channelProblems } from '../channel-settings.ts'
 import { attachEmbedded, startEmbedded } from '../drivers/postgres/embedded.ts'
 import { grantRoles } from '../drivers/postgres/cluster-logins.ts'
 import { migrate } from '../drivers/postgres/migrate.ts'
-import { packageRoot } from '../home.ts'
+import { homeFolder, packageRoot, readInstance } from '../home.ts'
 
 /** Exit codes of every command, as documented. */
 export const EXIT = { ok: 0, failed: 1, badInput: 2, hubNotRunning: 3 } as const
@@ -40,6 +40,24 @@ export function configOf(context: CliContext, options: { demo: boolean }): Confi
   if (problems.length > 0) throw new ConfigError(problems)
   for (const warning of config.warnings) context.progress(`warning: ${warning}`)
   return config
+}
+
+const PORT_VARIABLES: Record<string, string> = {
+  hub: 'HTTP_PORT',
+  'paris-mock': 'PARIS_MOCK_PORT',
+  'meli-sim': 'MELI_SIM_PORT',
+  'odoo-sim': 'ODOO_SIM_PORT',
+}
+
+/** The configuration of the hub that runs in this home: its mode, and the ports it said it has where no variable says otherwise. */
+export function runningConfig(context: CliContext): Config {
+  const instance = readInstance(homeFolder(context.env))
+  const ports = Object.entries(instance?.ports ?? {}).flatMap(([part, port]) => {
+    const name = PORT_VARIABLES[part]
+    return name === undefined ? [] : [[name, String(port)] as const]
+  })
+  const given = Object.entries(context.env).filter(([, value]) => value !== undefined && value !== '')
+  return configOf({ ...context, env: { ...Object.fromEntries(ports), ...Object.fromEntries(given) } }, { demo: instance?.demo ?? false })
 }
 
 export interface Database {

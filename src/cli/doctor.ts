@@ -1,7 +1,6 @@
 import { channelsOf } from '../channel-settings.ts'
 import { assemble, type Hub } from '../assembly.ts'
-import { attachDatabase, CliError, configOf, EXIT, type Register } from './context.ts'
-import { homeFolder, readInstance } from '../home.ts'
+import { attachDatabase, CliError, EXIT, type Register, runningConfig } from './context.ts'
 import { logTo } from './log.ts'
 
 interface Finding {
@@ -17,7 +16,7 @@ export const registerDoctor: Register = (program, context) => {
     .description('say what is reachable, what is missing and how to fix it')
     .option('--json', 'print one JSON object')
     .action(async (options: { json?: boolean }) => {
-      const config = configOf(context, { demo: readInstance(homeFolder(context.env))?.demo ?? false })
+      const config = runningConfig(context)
       const { url, embedded } = await attachDatabase(config)
       const hub = await assemble(config, url, logTo('silent')).catch((error: unknown) => {
         throw new CliError(

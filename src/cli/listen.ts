@@ -1,5 +1,7 @@
 import type { Hub } from '../assembly.ts'
+import { oauthCallbackRoutes } from '../apps/oauth-callback.ts'
 import { buildReceiver, type Check } from '../apps/webhook-receiver.ts'
+import { connectAccount } from '../flows/connect-account.ts'
 import { CliError, EXIT } from './context.ts'
 
 export interface Listening {
@@ -20,6 +22,7 @@ export async function listenForWebhooks(hub: Hub, port: number): Promise<Listeni
     log: hub.log,
     trustProxyHops: 0,
   })
+  void app.register(oauthCallbackRoutes, { connect: (answer) => connectAccount(answer, hub.accounts), log: hub.log })
   try {
     const url = await app.listen({ host: HOST, port })
     return { url, port: Number(new URL(url).port), close: () => closeAll(app, hub) }

@@ -2,8 +2,7 @@ import { stdioAuthenticator, stdioIdentity } from '../apps/mcp-server/principal.
 import { runMcpStdio } from '../apps/mcp-server/stdio.ts'
 import type { Config } from '../config.ts'
 import { openDesk } from '../desk.ts'
-import { readInstance, homeFolder } from '../home.ts'
-import { attachDatabase, CliError, configOf, EXIT, type Register } from './context.ts'
+import { attachDatabase, CliError, EXIT, type Register, runningConfig } from './context.ts'
 import { logTo } from './log.ts'
 
 /** `rosh mcp`: the process that an agent starts. stdout belongs to the protocol. */
@@ -12,8 +11,7 @@ export const registerMcp: Register = (program, context) => {
     .command('mcp')
     .description('serve MCP over stdio for an agent; who it acts as stands in MCP_TOKEN')
     .action(async () => {
-      const demo = readInstance(homeFolder(context.env))?.demo ?? false
-      const config = configOf(context, { demo })
+      const config = runningConfig(context)
       const identity = stdioIdentity({ mcpToken: config.variables.MCP_TOKEN?.reveal() ?? null, staticTokens: staticTokens(config) })
       if (identity.kind === 'misconfigured') throw new CliError('misconfigured', identity.reason, EXIT.badInput)
       const { url } = await attachDatabase(config)

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { assemble } from '../assembly.ts'
+import type { Hub } from '../assembly.ts'
 import { runService, SERVICES } from '../apps/up.ts'
 import { type CliContext, configOf, type Register, startDatabase } from './context.ts'
 import { listenForWebhooks } from './listen.ts'
 import { logTo } from './log.ts'
+import { onHub } from './on-hub.ts'
 import { simulatorEntry, type SimulatorName } from './simulator-processes.ts'
 
 const SIMULATORS: SimulatorName[] = ['odoo-sim', 'meli-sim', 'paris-mock']
@@ -48,19 +49,12 @@ export const registerServices: Register = (program, context) => {
   }
 }
 
-type HubOf = Awaited<ReturnType<typeof assemble>>
-
 async function withHub(
   context: CliContext,
   options: { demo?: boolean },
-  run: (hub: HubOf, signal: AbortSignal) => Promise<void>,
+  run: (hub: Hub, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const config = configOf(context, { demo: options.demo ?? false })
   const database = await startDatabase(config, context)
-  const hub = await assemble(config, database.url, logTo(config.variables.LOG_LEVEL))
-  try {
-    await run(hub, context.signal)
-  } finally {
-    await hub.close()
-  }
+  await onHub({ config, databaseUrl: database.url, log: logTo(config.variables.LOG_LEVEL), signal: context.signal }, run)
 }

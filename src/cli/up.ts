@@ -1,18 +1,23 @@
-import { assemble, type Hub } from '../assembly.ts'
+import type { Hub } from '../assembly.ts'
 import { runService, SERVICES } from '../apps/up.ts'
 import type { Config } from '../config.ts'
 import { stopEmbedded } from '../drivers/postgres/embedded.ts'
+import { systemClock } from '../drivers/system-clock.ts'
 import { removeInstance, writeInstance } from '../home.ts'
-import { connectSimulatedAccounts } from './auth.ts'
+import { Wake } from '../supervise.ts'
 import { type CliContext, CliError, configOf, type Register, startDatabase } from './context.ts'
 import { listenForWebhooks } from './listen.ts'
 import { logTo } from './log.ts'
+import { onHub } from './on-hub.ts'
 import { seedCommand } from './seed.ts'
+import { connectSimulatedAccounts } from './simulated-accounts.ts'
 import { type RunningSimulator, simulatorsOf, startSimulator } from './simulator-processes.ts'
 import { liveTraffic } from './traffic.ts'
 import { welcome } from './welcome.ts'
 
 const LIVE_EVENTS_PER_MINUTE = 6
+const START_PATIENCE_MS = 600_000
+const STARTED_AT = new Date().toISOString()
 
 /** All of the hub in one process; PostgreSQL and the simulators are child processes. */
 export const registerUp: Register = (program, context) => {
@@ -37,12 +42,7 @@ async function up(context: CliContext, options: { demo: boolean; traffic: boolea
       simulators.push(await startSimulator(name, config))
       context.progress(`${name.padEnd(10)} ready`)
     }
-    const hub = await assemble(config, database.url, logTo(config.variables.LOG_LEVEL))
-    try {
-      await runHub(hub, context, { ...options, simulators })
-    } finally {
-      await hub.close()
-    }
+    await runAll({ config, databaseUrl: database.url }, context, { ...options, simulators })
   } finally {
     await Promise.all(simulators.map((s) => s.stop()))
     removeInstance(config.home)
@@ -58,17 +58,15 @@ interface Around {
 }
 
 /** Runs every part until a signal asks to stop or one of them ends; then all of them are stopped before the error goes on. */
-async function runHub(hub: Hub, context: CliContext, around: Around): Promise<void> {
+async function runAll(run: { config: Config; databaseUrl: string }, context: CliContext, around: Around): Promise<void> {
   const stopping = new AbortController()
   const signal = AbortSignal.any([context.signal, stopping.signal])
-  const server = await listenForWebhooks(hub, hub.config.httpPort)
-  const announce = announcing(hub.config, server.port, around)
-  announce({ seeded: false })
-  if (hub.config.mercadolibre.simulated) await connectSimulatedAccounts(hub, context.progress)
-  context.progress(`hub        ready on ${server.url}`)
+  const state: State = { seeded: false, port: run.config.httpPort, listening: new Wake() }
   const parts = [
-    ...SERVICES.map((service) => runService(service, hub, signal)),
-    runDemo(hub, context, around, { announce, signal }),
+    onHub({ ...run, log: logTo(run.config.variables.LOG_LEVEL), signal }, (hub, until) =>
+      runHub(hub, context, { around, state, signal: until }),
+    ),
+    runDemo(run.config, context, { around, state, signal }),
     ...around.simulators.map((simulator) => guard(simulator, signal)),
   ]
   try {
@@ -76,34 +74,60 @@ async function runHub(hub: Hub, context: CliContext, around: Around): Promise<vo
   } finally {
     stopping.abort()
     await Promise.allSettled(parts)
+  }
+}
+
+interface State {
+  seeded: boolean
+  /** Where the hub listens; the port it got, once it got one. */
+  port: number
+  /** Woken when the hub listens. */
+  listening: Wake
+}
+
+/** The hub's own parts. They end together, when the signal aborts or an account was added: then this is run again. */
+async function runHub(hub: Hub, context: CliContext, { around, state, signal }: { around: Around; state: State; signal: AbortSignal }) {
+  const server = await listenForWebhooks(hub, state.port)
+  state.port = server.port
+  announce(hub.config, around, state)
+  const stopping = new AbortController()
+  const until = AbortSignal.any([signal, stopping.signal])
+  let services: Promise<void>[] = []
+  try {
+    if (hub.config.mercadolibre.simulated) await connectSimulatedAccounts(hub, context.progress)
+    context.progress(`hub        ready on ${server.url}`)
+    state.listening.wake()
+    services = SERVICES.map((service) => runService(service, hub, until))
+    await Promise.all(services)
+  } finally {
+    stopping.abort()
+    await Promise.allSettled(services)
     await server.close()
   }
 }
 
 /** What other commands read of this instance: where each part is, and whether the Monday is in. */
-function announcing(config: Config, hubPort: number, around: Around): (state: { seeded: boolean }) => void {
-  const startedAt = new Date().toISOString()
-  const ports = Object.fromEntries([['hub', hubPort], ...around.simulators.map((s): [string, number] => [s.name, s.port])])
-  const urls = Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `http://127.0.0.1:${port}`]))
-  return ({ seeded }) =>
-    writeInstance(config.home, { pid: process.pid, startedAt, demo: config.demo, urls, ports, seeded: seeded || !around.demo })
+function announce(config: Config, around: Around, { port, seeded }: State): void {
+  const ports = Object.fromEntries([['hub', port], ...around.simulators.map((s): [string, number] => [s.name, s.port])])
+  const urls = Object.fromEntries(Object.entries(ports).map(([name, at]) => [name, `http://127.0.0.1:${at}`]))
+  writeInstance(config.home, { pid: process.pid, startedAt: STARTED_AT, demo: config.demo, urls, ports, seeded: seeded || !around.demo })
 }
 
 async function runDemo(
-  hub: Hub,
+  config: Config,
   context: CliContext,
-  around: Around,
-  run: { announce(state: { seeded: boolean }): void; signal: AbortSignal },
+  { around, state, signal }: { around: Around; state: State; signal: AbortSignal },
 ): Promise<void> {
-  const { config } = hub
   if (!around.demo) return
+  await state.listening.wait(START_PATIENCE_MS, systemClock, signal)
   try {
-    await seedCommand({ config, json: false, progress: context.progress, signal: run.signal })
-    run.announce({ seeded: true })
+    await seedCommand({ config, json: false, progress: context.progress, signal })
+    state.seeded = true
+    announce(config, around, state)
     context.print(welcome(config))
-    if (around.traffic) await liveTraffic({ config, perMinute: LIVE_EVENTS_PER_MINUTE, signal: run.signal, progress: () => {} })
+    if (around.traffic) await liveTraffic({ config, perMinute: LIVE_EVENTS_PER_MINUTE, signal, progress: () => {} })
   } catch (error) {
-    if (!run.signal.aborted) throw error
+    if (!signal.aborted) throw error
   }
 }
 

@@ -1,12 +1,11 @@
 import { userInfo } from 'node:os'
 import { type Desk, openDesk } from '../desk.ts'
-import { homeFolder, readInstance } from '../home.ts'
 import { type Principal, SCOPES } from '../ports/audit.ts'
-import { attachDatabase, type CliContext, configOf } from './context.ts'
+import { attachDatabase, type CliContext, runningConfig } from './context.ts'
 
 /** Opens the desk of the running hub, runs `work` and closes it. Never starts anything. */
 export async function withDesk<T>(context: CliContext, work: (desk: Desk) => Promise<T>): Promise<T> {
-  const config = configOf(context, { demo: readInstance(homeFolder(context.env))?.demo ?? false })
+  const config = runningConfig(context)
   const { url } = await attachDatabase(config)
   const desk = await openDesk(config, url)
   try {

@@ -26,6 +26,6 @@ export interface CredentialStore {
   releaseRefresh(channel: string, lease: string): Promise<void>
   /** `invalid_grant`, or a crash between exchange and save: the channel pauses until a person reconnects. */
   requireReconnect(channel: string, lease: string | null, reason: string): Promise<void>
-  /** First connection, or reconnection, of an account; unpauses its channel. */
+  /** First connection, or reconnection, of an account; unpauses its channel, and adds it where the configuration does not name the account. */
   connect(channel: string, pair: Omit<TokenPair, 'version'>): Promise<TokenPair>
 }

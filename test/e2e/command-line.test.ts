@@ -46,6 +46,7 @@ describe('the rosh command against a running hub', () => {
       ROSH_HOME: running.home,
       ROSH_CONFIG: join(running.home, 'hub.yaml'),
       DATABASE_URL: running.database.url,
+      HTTP_PORT: String(variables.HTTP_PORT),
       ODOO_SIM_PORT: String(variables.ODOO_SIM_PORT),
       MELI_SIM_PORT: String(variables.MELI_SIM_PORT),
       PARIS_MOCK_PORT: String(variables.PARIS_MOCK_PORT),
@@ -141,9 +142,58 @@ describe('the rosh command against a running hub', () => {
     expect(await rosh('doctor')).toContain('ok   odoo')
   })
 
-  test('auth --check names the connected accounts', async () => {
-    expect(await rosh('auth', 'mercadolibre', '--check')).toMatch(/mercadolibre:1001: \{/)
+  test('auth --check names the connected accounts as MercadoLibre does', async () => {
+    expect(await rosh('auth', 'mercadolibre', '--check')).toMatch(/^ok {3}mercadolibre:1001 +\S+ \(user 1001, site MLC\)$/m)
+    expect(process.exitCode).toBeUndefined()
+    await running.meli('POST', '/admin/accounts', { user_id: 1002, nickname: 'OTRA' })
+    await running.meli('POST', '/admin/revoke', { user_id: 1002 })
+    printed = []
+    const { accounts } = JSON.parse(await rosh('auth', 'mercadolibre', '--check', '--json')) as { accounts: unknown[] }
+    expect(accounts).toEqual([
+      expect.objectContaining({ channel: 'mercadolibre:1001', ok: true, site: 'MLC' }),
+      expect.objectContaining({ channel: 'mercadolibre:1002', ok: false, says: expect.stringContaining('run `rosh auth mercadolibre`') }),
+    ])
+    expect(process.exitCode).toBe(1)
   })
+
+  test('auth ends by itself when the hub hears the answer', async () => {
+    const ended = rosh('auth', 'mercadolibre', '--account', '1002')
+    await until(async () => printed.some((line) => line.includes('/authorization?')))
+    await fetch(await backFrom(printed.join('\n')))
+    expect(await ended).toContain('mercadolibre:1002 is connected')
+  })
+
+  test('auth takes the pasted address or the bare code of a connection that was started before', async () => {
+    for (const pasted of [(back: string) => back, (back: string) => new URL(back).searchParams.get('code') ?? '']) {
+      printed = []
+      const waiting = rosh('auth', 'mercadolibre', '--json')
+      await until(async () => printed.length > 0)
+      const back = await backFrom((JSON.parse(printed[0] ?? '') as { address: string }).address)
+      await rosh('auth', 'mercadolibre', '--code', pasted(back))
+      expect(JSON.parse((await waiting).split('\n').at(-1) ?? '')).toEqual({ kind: 'connected', channel: 'mercadolibre:1002' })
+      expect(printed).toContainEqual(expect.stringContaining('mercadolibre:1002 is connected'))
+    }
+  })
+
+  test('auth says plainly what was refused', async () => {
+    expect(await rosh('auth', 'mercadolibre', '--code', 'https://hub.test/callback?state=none&code=TG-1')).toContain('not valid')
+    const waiting = rosh('auth', 'mercadolibre')
+    await until(async () => printed.some((line) => line.includes('/authorization?')))
+    await fetch(await backFrom(printed.join('\n'), { deny: '' }))
+    expect(await waiting).toContain('MercadoLibre answered access_denied.')
+    expect(process.exitCode).toBe(1)
+    await expect(rosh('auth', 'mercadolibre', '--code', 'https://hub.test/callback?code=TG-1')).rejects.toThrow(/no `code` and `state`/)
+    await expect(rosh('auth', 'mercadolibre', '--code', 'two words')).rejects.toThrow(/--code/)
+    await expect(rosh('auth', 'mercadolibre', '--account', 'TIENDA')).rejects.toThrow(/--account: "TIENDA"/)
+  })
+
+  /** Follows the address as account 1002's browser would; answers where the hub of this test hears it. */
+  async function backFrom(text: string, more: Record<string, string> = { user_id: '1002' }): Promise<string> {
+    const url = new URL(/https?:\S+\/authorization\?\S+/.exec(text)?.[0] ?? '')
+    for (const [name, value] of Object.entries(more)) url.searchParams.set(name, value)
+    const back = new URL((await fetch(url, { redirect: 'manual' })).headers.get('location') ?? '')
+    return running.webhooks + back.pathname + back.search
+  }
 
   test('status is ready only when everything is', async () => {
     expect(JSON.parse(await rosh('status', '--json'))).toMatchObject({ ready: false })

@@ -27,6 +27,15 @@ export async function syncChannels(
   })
 }
 
+/** Accounts that were connected without being named in the configuration. */
+export async function accountsAdded(pool: Pool, marketplace: 'mercadolibre'): Promise<string[]> {
+  const { rows } = await pool.query<{ account_id: string }>(
+    'SELECT account_id FROM channel WHERE added_by_auth AND marketplace = $1 ORDER BY account_id',
+    [marketplace],
+  )
+  return rows.map((row) => row.account_id)
+}
+
 function toRow(channel: Channel, rate: ChannelRate | undefined): Record<string, unknown> {
   const { id, marketplace, enabled, capabilities, shipsFrom, timing } = channel
   return {

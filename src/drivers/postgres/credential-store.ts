@@ -123,6 +123,7 @@ async function saveRefreshed(
 }
 
 async function connectAccount(client: PoolClient, sealed: Sealer, channel: string, pair: Omit<TokenPair, 'version'>): Promise<TokenPair> {
+  await addChannel(client, channel)
   const row = await lockRow(client, channel)
   await unpause(client, channel)
   if (row) return writePair(client, sealed, { channel, keyId: row.key_id, version: Number(row.version) + 1, pair, previous: null })
@@ -137,6 +138,15 @@ async function connectAccount(client: PoolClient, sealed: Sealer, channel: strin
     pair.expiresAt,
   ])
   return { ...pair, version: 1 }
+}
+
+// An account that the configuration does not name (any more) becomes a channel by being connected.
+async function addChannel(client: PoolClient, channel: string): Promise<void> {
+  await client.query(
+    `INSERT INTO channel (id, marketplace, account_id, added_by_auth) VALUES ($1, $2, $3, true)
+     ON CONFLICT (id) DO UPDATE SET added_by_auth = true WHERE NOT channel.enabled`,
+    [channel, ...channel.split(/:(.*)/s, 2)],
+  )
 }
 
 interface Write {
