@@ -64,7 +64,7 @@ function arrivalOf({ claim, ticket, fetched, traceparent }: FetchedItem): Arriva
  * One wave, but for arrivals that name one order by different keys (it gained a pack between two fetches): the later one must find what the
  * earlier one stored.
  */
-export function wavesOf(arrivals: readonly Arrival[]): Arrival[][] {
+function wavesOf(arrivals: readonly Arrival[]): Arrival[][] {
   const waves: Arrival[][] = []
   for (const arrival of arrivals) {
     const last = waves.findLastIndex((wave) => wave.some((other) => isRenamed(arrival, other)))

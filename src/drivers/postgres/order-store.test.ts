@@ -156,12 +156,12 @@ test('an order that gains a pack between two fetches of one commit stays one ord
 
 test('an order that gains a pack while another transaction still stores it stays one order', async () => {
   const pairs = await claimed(...Array.from({ length: 12 }, (_, at) => [`/orders/${at}`, `/shipments/${at}`]).flat())
-  const stores = [aStore(), aStore()]
+  const [one, other] = [aStore(), aStore()]
   await Promise.all(
     pairs.map(({ claim, ticket }, at) => {
       const id = String(Math.floor(at / 2))
       const sale = at % 2 === 0 ? aSale(id) : aSale(id, { pack: `7${id}` })
-      return stores[at % 2]?.applyEvent(claim, ticket, fetchedOf(sale))
+      return (at % 2 === 0 ? one : other).applyEvent(claim, ticket, fetchedOf(sale))
     }),
   )
   expect(await rowsOf(`SELECT count(*)::int AS n FROM silver_order`)).toEqual([{ n: 12 }])
