@@ -1,5 +1,10 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isUp } from '../conformance/odoo-14-world.ts'
+import { audit } from '../chaos/auditor/audit.ts'
+import { type OdooRecorder, recordOdoo, type Rpc } from '../support/odoo-recorder.ts'
 import { type RunningHub, startHub, until } from '../support/running-hub.ts'
 
 const url = process.env.REAL_ODOO_URL ?? `http://127.0.0.1:${process.env.REAL_ODOO_PORT ?? '8069'}`
@@ -12,8 +17,6 @@ if (!up) console.warn(`skipped: ${reason}`)
 test.runIf(process.env.REQUIRE_ALL === '1')('a real Odoo 14 is there when everything must run', () => {
   expect(up ? 'up' : reason).toBe('up')
 })
-
-type Rpc = <T>(model: string, method: string, args: unknown[], named?: Record<string, unknown>) => Promise<T>
 
 async function administrator(): Promise<Rpc> {
   const call = async (service: string, method: string, args: unknown[]): Promise<unknown> => {
@@ -42,6 +45,8 @@ describe.skipIf(!up)('the whole hub on a real Odoo 14, twenty orders each way', 
   // A seller of this run: the simulator counts its ids from the same number every time, and Odoo remembers those of earlier runs.
   const seller = Number(run.slice(-9))
   let admin: Rpc
+  let folder: string
+  let recorder: OdooRecorder
   let running: RunningHub
   let erpIds: number[] = []
   let bought: { pack: string; total: number }[] = []
@@ -51,6 +56,8 @@ describe.skipIf(!up)('the whole hub on a real Odoo 14, twenty orders each way', 
     const taxId = await includedTax(admin)
     const team = await admin<number>('crm.team', 'create', [{ name: `E2E ${run}` }])
     await admin('product.product', 'create', [{ name: sku, default_code: sku, type: 'product', list_price: 10_000 }])
+    folder = await mkdtemp(join(tmpdir(), 'rosh-real-odoo-'))
+    recorder = await recordOdoo({ target: url, ledgerPath: join(folder, 'odoo.ledger.jsonl'), admin })
     running = await startHub({
       yaml: `
 mercadolibre: { accounts: ['${seller}'] }
@@ -64,12 +71,16 @@ routing:
   - { name: everything else stays, when: {}, to: [] }
 channels: { odoo: { timing: { timeoutMs: 30000, marginMs: 2000, settleMs: 2000, leaseMs: 40000 } } }
 `,
-      env: { ODOO_URL: url, ODOO_DB: DB, ODOO_USER: 'hub@example.com', ODOO_PASSWORD: 'hub', RECONCILER_INTERVAL_SECONDS: '60' },
+      env: { ODOO_URL: recorder.url, ODOO_DB: DB, ODOO_USER: 'hub@example.com', ODOO_PASSWORD: 'hub', RECONCILER_INTERVAL_SECONDS: '60' },
     })
     erpIds = await erpOrders(admin, team)
     bought = await purchases()
   }, 120_000)
-  afterAll(() => running.stop())
+  afterAll(async () => {
+    await running.stop()
+    await recorder.close()
+    await rm(folder, { recursive: true })
+  })
 
   async function erpOrders(call: Rpc, team: number): Promise<number[]> {
     const [product] = await call<number[]>('product.product', 'search', [[['default_code', '=', sku]]])
@@ -144,6 +155,27 @@ channels: { odoo: { timing: { timeoutMs: 30000, marginMs: 2000, settleMs: 2000, 
     }, 60_000)
     expect(states.filter((r) => r.state !== 'superseded' && r.state !== 'delivered')).toEqual([])
   }, 80_000)
+
+  const auditOf = (odoo: string) =>
+    audit({
+      databaseUrl: running.database.migratorUrl,
+      ledgers: { ...running.ledgers, odoo },
+      hubFile: join(running.home, 'hub.yaml'),
+      incidents: null,
+      quietSeconds: 0,
+    })
+
+  test('the auditor finds nothing to say of Odoo, the hub and MercadoLibre', async () => {
+    const created = await admin<number[]>('sale.order', 'search', [[['origin', '=', `mercadolibre:${seller}`]]])
+    await recorder.snapshot([...erpIds, ...created])
+    const ledger = join(folder, 'odoo.ledger.jsonl')
+    const report = await auditOf(ledger)
+    expect(report.breaches).toEqual([])
+    expect(report.checked).toEqual({ erpToMarketplace: EACH_WAY, marketplaceToErp: EACH_WAY })
+    const altered = join(folder, 'altered.ledger.jsonl')
+    await writeFile(altered, (await readFile(ledger, 'utf8')).replace(`"quantity":2`, `"quantity":3`))
+    expect((await auditOf(altered)).unequal).toBeGreaterThan(0)
+  }, 60_000)
 })
 
 interface LedgerLine {
