@@ -25,6 +25,7 @@ import { systemRandom } from './drivers/system-random.ts'
 import type { Erp } from './ports/erp.ts'
 import type { Marketplace, WebhookReader } from './ports/marketplace.ts'
 import type { Target } from './ports/target.ts'
+import { Hands } from './hands.ts'
 import { odooOptions, planSettings } from './driver-settings.ts'
 import type { Log } from './supervise.ts'
 
@@ -81,6 +82,7 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
     store: postgresOrderStore(worker, { plan, vault, maxTries }),
     reconcile: postgresReconcileStore(worker, maxTries),
     bus,
+    hands: new Hands(),
     readers: readersOf(config, channels),
     async close() {
       await bus.close()

@@ -1,10 +1,13 @@
-import { applyErpHints, type HintPorts } from '../flows/apply-erp-hints.ts'
+import { ODOO_CHANNEL } from '../core/channel.ts'
+import { applyErpHints, applySuspectHint, type HintPorts } from '../flows/apply-erp-hints.ts'
 import { type ApplyPorts, applyInboundEvent } from '../flows/apply-inbound-event.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventBus } from '../ports/event-bus.ts'
 import type { ClaimedEvent } from '../ports/inbox.ts'
 import type { Marketplace } from '../ports/marketplace.ts'
+import type { Hands } from '../hands.ts'
 import { type Log, supervise, Wake } from '../supervise.ts'
+import { withinLease } from '../within-lease.ts'
 
 export interface EventSubscriber {
   marketplaces: readonly Marketplace[]
@@ -12,6 +15,8 @@ export interface EventSubscriber {
   erp: HintPorts
   concurrency: number
   bus: EventBus
+  /** What this process has in hand, shared by everything that runs in it. */
+  hands: Hands
   clock: Clock
   log: Log
   /** The bus is only a wake-up; this sweep finds what it lost. Milliseconds. */
@@ -19,7 +24,7 @@ export interface EventSubscriber {
   progress(what: string): void
 }
 
-/** Applies inbound events, one loop a marketplace account, so that a slow one holds up nobody else. */
+/** Applies inbound events, one loop a marketplace account, so that a slow one holds up nobody else; suspects with nothing else in hand. */
 export async function runEventSubscriber(subscriber: EventSubscriber, signal: AbortSignal): Promise<void> {
   const wakes = subscriber.marketplaces.map(() => new Wake())
   const erpWake = new Wake()
@@ -30,6 +35,7 @@ export async function runEventSubscriber(subscriber: EventSubscriber, signal: Ab
     await Promise.all([
       ...subscriber.marketplaces.map((marketplace, i) => applyLoop(subscriber, marketplace, wakes[i] ?? new Wake(), signal)),
       hintLoop(subscriber, erpWake, signal),
+      suspectLoop(subscriber, signal),
     ])
   } finally {
     await subscription.close()
@@ -37,27 +43,57 @@ export async function runEventSubscriber(subscriber: EventSubscriber, signal: Ab
 }
 
 async function applyLoop(subscriber: EventSubscriber, marketplace: Marketplace, wake: Wake, signal: AbortSignal): Promise<void> {
-  const { clock, log } = subscriber
+  const { clock, log, hands } = subscriber
+  const { inbox, leaseMs } = subscriber.ports
   const loop = { name: `apply ${marketplace.channel}`, clock, log, wake, everyMs: subscriber.sweepMs, signal }
-  await supervise(loop, async () => {
-    const claims = await subscriber.ports.inbox.claim(marketplace.channel, subscriber.concurrency, subscriber.ports.leaseMs)
-    await Promise.all(claims.map((claim) => applyOne(subscriber, marketplace, claim)))
-    return claims.length > 0 ? 'again' : 'idle'
-  })
+  await supervise(loop, () =>
+    hands.together(async () => {
+      const claims = await inbox.claim(marketplace.channel, subscriber.concurrency, leaseMs)
+      await Promise.all(claims.map((claim) => applyOne(subscriber, marketplace, claim)))
+      return claims.length > 0 ? 'again' : 'idle'
+    }),
+  )
 }
 
 async function hintLoop(subscriber: EventSubscriber, wake: Wake, signal: AbortSignal): Promise<void> {
   const { clock, log } = subscriber
   await supervise({ name: 'apply odoo', clock, log, wake, everyMs: subscriber.sweepMs, signal }, async () => {
-    const applied = await applyErpHints(subscriber.erp, signal)
+    const applied = await subscriber.hands.together((giveWay) => applyErpHints(subscriber.erp, AbortSignal.any([signal, giveWay])))
     return applied > 0 ? 'again' : 'idle'
   })
+}
+
+// The process is empty before a suspect is claimed, so that whatever ends it meanwhile is the suspect's doing.
+async function suspectLoop(subscriber: EventSubscriber, signal: AbortSignal): Promise<void> {
+  const { clock, log, hands } = subscriber
+  await supervise({ name: 'apply suspects', clock, log, wake: new Wake(), everyMs: subscriber.sweepMs, signal }, async () => {
+    let claimed = 0
+    for (const channel of await subscriber.ports.inbox.suspects()) {
+      if (signal.aborted) break
+      await hands.alone(async () => {
+        claimed += await applySuspect(subscriber, channel, signal)
+      })
+    }
+    return claimed > 0 ? 'again' : 'idle'
+  })
+}
+
+async function applySuspect(subscriber: EventSubscriber, channel: string, signal: AbortSignal): Promise<number> {
+  if (channel === ODOO_CHANNEL) return applySuspectHint(subscriber.erp, signal)
+  const marketplace = subscriber.marketplaces.find((m) => m.channel === channel)
+  const claim = marketplace && (await subscriber.ports.inbox.claimSuspect(channel, subscriber.ports.leaseMs))
+  if (!claim) return 0
+  await applyOne(subscriber, marketplace, claim)
+  return 1
 }
 
 // A throw here is a bug, not a failure of the marketplace: the lease runs out and the event is claimed again, in the end alone.
 async function applyOne(subscriber: EventSubscriber, marketplace: Marketplace, claim: ClaimedEvent): Promise<void> {
   try {
-    const outcome = await applyInboundEvent(claim, { ...subscriber.ports, marketplace }, new AbortController().signal)
+    const { clock, ports } = subscriber
+    const outcome = await withinLease({ clock, leaseMs: ports.leaseMs }, (signal) =>
+      applyInboundEvent(claim, { ...ports, marketplace }, signal),
+    )
     subscriber.progress(`event ${outcome}`)
   } catch (error) {
     subscriber.log.error({ channel: claim.channel, event: claim.eventId, err: error }, 'an inbound event failed without a settlement')

@@ -7,7 +7,9 @@ import type { EventBus } from '../ports/event-bus.ts'
 import type { Claim, Outbox } from '../ports/outbox.ts'
 import type { Random } from '../ports/random.ts'
 import type { Target } from '../ports/target.ts'
+import type { Hands } from '../hands.ts'
 import { type Log, supervise, Wake } from '../supervise.ts'
+import { withinLease } from '../within-lease.ts'
 
 export interface OutboxWorker {
   outbox: Outbox & { drain(): Promise<void> }
@@ -16,6 +18,8 @@ export interface OutboxWorker {
   concurrencyOf(channel: string): number
   collect: CollectPorts
   bus: EventBus
+  /** What this process has in hand, shared by everything that runs in it. */
+  hands: Hands
   clock: Clock
   random: Random
   log: Log
@@ -27,7 +31,10 @@ export interface OutboxWorker {
   progress(what: string): void
 }
 
-/** Two kinds of loops under one signal: collect from the ERP, deliver to each channel. None of them can stall another. */
+/**
+ * Three kinds of loops under one signal: collect from the ERP, deliver to each channel, deliver suspects. None of them can stall another, but
+ * while a suspect is delivered this process does nothing else.
+ */
 export async function runOutboxWorker(worker: OutboxWorker, signal: AbortSignal): Promise<void> {
   const wakes = new Map(worker.channels.map((c) => [c.id, new Wake()]))
   const collectWake = new Wake()
@@ -40,6 +47,7 @@ export async function runOutboxWorker(worker: OutboxWorker, signal: AbortSignal)
       ...worker.channels
         .filter((c) => c.enabled)
         .map((channel) => deliverLoop(worker, channel, wakes.get(channel.id) ?? new Wake(), signal)),
+      suspectLoop(worker, signal),
       collectLoop(worker, collectWake, signal),
       stockLoop(worker, signal),
     ])
@@ -58,33 +66,62 @@ async function deliverLoop(worker: OutboxWorker, channel: Channel, wake: Wake, s
       await Promise.race(inFlight)
       return 'again'
     }
-    const claims = await worker.outbox.claim(channel.id, most - inFlight.size)
-    if (claims[0]?.suspect) await Promise.all(inFlight) // whatever it does to this process, nobody shares it
-    for (const claim of claims) {
-      const running = deliverOne(worker, channel, claim).finally(() => {
-        inFlight.delete(running)
-        wake.wake()
-      })
-      inFlight.add(running)
+    const held = await worker.hands.join()
+    try {
+      const claims = await worker.outbox.claim(channel.id, most - inFlight.size)
+      for (const claim of claims) {
+        const one = held.more()
+        const running = deliverOne(worker, channel, claim).finally(() => {
+          one.leave()
+          inFlight.delete(running)
+          wake.wake()
+        })
+        inFlight.add(running)
+      }
+      return claims.length > 0 ? 'again' : 'idle'
+    } finally {
+      held.leave()
     }
-    if (claims[0]?.suspect) await Promise.all(inFlight)
-    return claims.length > 0 ? 'again' : 'idle'
   })
   await Promise.all(inFlight) // a clean stop lets every send come to its finish
+}
+
+// The process is empty before a suspect is claimed, so that whatever ends it meanwhile is the suspect's doing.
+async function suspectLoop(worker: OutboxWorker, signal: AbortSignal): Promise<void> {
+  const channels = new Map(worker.channels.filter((c) => c.enabled).map((c) => [c.id, c]))
+  const { clock, log, hands, outbox } = worker
+  await supervise({ name: 'deliver suspects', clock, log, wake: new Wake(), everyMs: worker.sweepMs, signal }, async () => {
+    let claimed = 0
+    for (const id of await outbox.suspects()) {
+      const channel = channels.get(id)
+      if (!channel || signal.aborted) continue
+      await hands.alone(async () => {
+        const claim = await outbox.claimSuspect(id)
+        if (claim === null) return
+        claimed += 1
+        await deliverOne(worker, channel, claim)
+      })
+    }
+    return claimed > 0 ? 'again' : 'idle'
+  })
 }
 
 // A throw that is no IntegrationError is a bug: logged once; the lease runs out and the row is claimed again, in the end as a suspect.
 async function deliverOne(worker: OutboxWorker, channel: Channel, claim: Claim): Promise<void> {
   const ports = {
-    outbox: worker.outbox,
     target: worker.targetOf(channel.id),
     channel,
     clock: worker.clock,
     random: worker.random,
     backoffScale: worker.backoffScale,
   }
+  const { clock } = worker
   try {
-    const ending = await deliverOrder(claim, ports, new AbortController().signal)
+    // Each intent renews the lease.
+    const ending = await withinLease({ clock, leaseMs: channel.timing.leaseMs }, (signal, renew) => {
+      const outbox: Outbox = { ...worker.outbox, intend: (of, operation) => worker.outbox.intend(of, operation).finally(renew) }
+      return deliverOrder(claim, { ...ports, outbox }, signal)
+    })
     worker.progress(`delivery ${ending}`)
   } catch (error) {
     worker.log.error({ channel: channel.id, delivery: claim.deliveryId, err: error }, 'a delivery failed without a settlement')
@@ -94,7 +131,7 @@ async function deliverOne(worker: OutboxWorker, channel: Channel, claim: Claim):
 async function collectLoop(worker: OutboxWorker, wake: Wake, signal: AbortSignal): Promise<void> {
   const { clock, log } = worker
   await supervise({ name: 'collect', clock, log, wake, everyMs: worker.collectEveryMs, signal }, async () => {
-    const outcome = await collectErpOrders(worker.collect, signal)
+    const outcome = await worker.hands.together((giveWay) => collectErpOrders(worker.collect, AbortSignal.any([signal, giveWay])))
     if (outcome.kind === 'failed') log.warn({ code: outcome.code }, 'the ERP cannot be read; nothing is lost, the cursor stays')
     if (outcome.kind === 'collected') worker.progress('collected')
     return 'idle'
@@ -105,7 +142,7 @@ async function stockLoop(worker: OutboxWorker, signal: AbortSignal): Promise<voi
   if (!worker.channels.some((c) => c.enabled && c.capabilities.updateStock)) return
   const { clock, log } = worker
   await supervise({ name: 'stock', clock, log, wake: new Wake(), everyMs: worker.collectEveryMs, signal }, async () => {
-    await collectStock(worker.collect, signal)
+    await worker.hands.together(() => collectStock(worker.collect, signal))
     return 'idle'
   })
 }

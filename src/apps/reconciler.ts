@@ -5,6 +5,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Erp } from '../ports/erp.ts'
 import type { Inbox } from '../ports/inbox.ts'
 import type { Marketplace } from '../ports/marketplace.ts'
+import type { Hands } from '../hands.ts'
 import { type Log, supervise, Wake } from '../supervise.ts'
 
 export interface Reconciler {
@@ -13,6 +14,8 @@ export interface Reconciler {
   collect: CollectPorts
   inbox: Inbox
   portsOf(channel: string): ReconcilePorts
+  /** What this process has in hand, shared by everything that runs in it. */
+  hands: Hands
   clock: Clock
   log: Log
   everyMs: number
@@ -30,10 +33,10 @@ async function marketplaceLoop(reconciler: Reconciler, marketplace: Marketplace,
   const ports = reconciler.portsOf(marketplace.channel)
   const { clock, log, everyMs } = reconciler
   await supervise({ name: `reconcile ${marketplace.channel}`, clock, log, wake: new Wake(), everyMs, signal }, async () => {
-    await each(reconciler, marketplace.channel, [
-      () => sweepMarketplace(marketplace, ports, signal),
-      () => readMissedEvents(marketplace, reconciler.inbox, signal),
-      () => compareDelivered(marketplace, ports, signal),
+    await each(reconciler, marketplace.channel, signal, [
+      (until) => sweepMarketplace(marketplace, ports, until),
+      (until) => readMissedEvents(marketplace, reconciler.inbox, until),
+      (until) => compareDelivered(marketplace, ports, until),
     ])
     return 'idle'
   })
@@ -42,25 +45,33 @@ async function marketplaceLoop(reconciler: Reconciler, marketplace: Marketplace,
 async function erpLoop(reconciler: Reconciler, signal: AbortSignal): Promise<void> {
   const { clock, log, everyMs, erp, collect } = reconciler
   await supervise({ name: 'reconcile odoo', clock, log, wake: new Wake(), everyMs, signal }, async () => {
-    await each(reconciler, 'odoo', [
-      async () =>
-        reconcileErpIds(new Date(Date.parse(await erp.serverTime(signal)) - RECONCILE_DAYS * 86_400_000).toISOString(), collect, signal),
-      async () => recollectErpOrders(await collect.store.openErpOrderIds(RECONCILE_DAYS), collect, signal),
-      () => compareDelivered(erp, reconciler.portsOf('odoo'), signal),
+    await each(reconciler, 'odoo', signal, [
+      async (until) => reconcileErpIds(daysBefore(await erp.serverTime(until)), collect, until),
+      async (until) => recollectErpOrders(await collect.store.openErpOrderIds(RECONCILE_DAYS), collect, until),
+      (until) => compareDelivered(erp, reconciler.portsOf('odoo'), until),
     ])
     return 'idle'
   })
 }
 
-// One system that cannot be reached ends its own step only.
-async function each(reconciler: Reconciler, channel: string, steps: (() => Promise<unknown>)[]): Promise<void> {
+const daysBefore = (iso: string): string => new Date(Date.parse(iso) - RECONCILE_DAYS * 86_400_000).toISOString()
+
+type Step = (until: AbortSignal) => Promise<unknown>
+
+// One system that cannot be reached ends its own step only; a step that gave way to a suspect is done again in the next round.
+async function each(reconciler: Reconciler, channel: string, signal: AbortSignal, steps: readonly Step[]): Promise<void> {
+  const { hands, log } = reconciler
   for (const step of steps) {
-    try {
-      await step()
-      reconciler.progress(`reconciled ${channel}`)
-    } catch (error) {
-      if (!(error instanceof IntegrationError)) throw error
-      reconciler.log.warn({ channel, code: error.code }, 'a step of the reconciliation found its system not answering')
-    }
+    await hands.together(async (giveWay) => {
+      const until = AbortSignal.any([signal, giveWay])
+      try {
+        await step(until)
+        reconciler.progress(`reconciled ${channel}`)
+      } catch (error) {
+        if (until.aborted) return
+        if (!(error instanceof IntegrationError)) throw error
+        log.warn({ channel, code: error.code }, 'a step of the reconciliation found its system not answering')
+      }
+    })
   }
 }

@@ -78,7 +78,7 @@ function registerReplay(dlq: Command, context: CliContext): void {
       else
         context.print(
           answer.kind === 'replayed'
-            ? `${answer.outboxId} is pending again at ${answer.channel}`
+            ? `${answer.outboxId} is ${answer.state} again at ${answer.channel}`
             : `${answer.outboxId} was not replayed: ${answer.reason}; nothing changed`,
         )
       if (answer.kind !== 'replayed') process.exitCode = answer.reason === 'unknown' ? EXIT.badInput : EXIT.failed

@@ -18,7 +18,16 @@ const BUSY_MS = 500
  */
 export async function applyErpHints(ports: HintPorts, signal: AbortSignal): Promise<number> {
   const claims = await ports.inbox.claim(ODOO_CHANNEL, MOST_HINTS, ports.leaseMs)
-  if (claims.length === 0) return 0
+  return claims.length === 0 ? 0 : applyClaims(claims, ports, signal)
+}
+
+/** One suspect hint; the caller has nothing else in hand. */
+export async function applySuspectHint(ports: HintPorts, signal: AbortSignal): Promise<number> {
+  const claim = await ports.inbox.claimSuspect(ODOO_CHANNEL, ports.leaseMs)
+  return claim === null ? 0 : applyClaims([claim], ports, signal)
+}
+
+async function applyClaims(claims: readonly ClaimedEvent[], ports: HintPorts, signal: AbortSignal): Promise<number> {
   const named = [...new Set(claims.flatMap((claim) => orderIdIn(claim) ?? []))]
   const outcome = named.length > 0 ? await recollectErpOrders(named, ports.collect, signal) : await collectErpOrders(ports.collect, signal)
   const ending: EventEnding =

@@ -23,6 +23,7 @@ export type ReplayAnswer =
       channel: string
       orderId: string | null
       before: { cause: string | null; tries: number }
+      state: 'pending' | 'ambiguous'
       operationId: string
       recorded: boolean
     }
@@ -48,7 +49,7 @@ export async function replayDeadLetter(request: ReplayRequest, ports: ReplayPort
       replay.kind === 'replayed'
         ? {
             result: 'ok',
-            effect: { before: { state: seen.state, ...replay.before }, after: { state: 'pending', state_version: replay.stateVersion } },
+            effect: { before: { state: seen.state, ...replay.before }, after: { state: replay.state, state_version: replay.stateVersion } },
           }
         : { result: 'error', errorCode: replay.reason },
   })
@@ -58,7 +59,15 @@ export async function replayDeadLetter(request: ReplayRequest, ports: ReplayPort
 
 function answerOf(outboxId: string, replay: Replay, about: { operationId: string; recorded: boolean }): ReplayAnswer {
   if (replay.kind === 'refused') return { kind: 'refused', outboxId, reason: replay.reason }
-  return { kind: 'replayed', outboxId, channel: replay.channel, orderId: replay.orderId, before: replay.before, ...about }
+  return {
+    kind: 'replayed',
+    outboxId,
+    channel: replay.channel,
+    orderId: replay.orderId,
+    before: replay.before,
+    state: replay.state,
+    ...about,
+  }
 }
 
 /** The row that an outbox id names; undefined for what is none. */

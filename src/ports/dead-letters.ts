@@ -55,6 +55,8 @@ export type Replay =
       channel: string
       orderId: string | null
       before: { cause: string | null; tries: number }
+      /** `ambiguous` for a poisonous row whose send is unsettled: a look-up comes first, as for any other. */
+      state: 'pending' | 'ambiguous'
       stateVersion: number
     }
   | { kind: 'refused'; ref: DeadLetterRef; reason: ReplayRefusal }
@@ -91,8 +93,8 @@ export interface DeadLetters {
   list(filter: DeadLetterFilter, limit: number): Promise<DeadLetterList>
   state(ref: DeadLetterRef): Promise<LetterState | null>
   /**
-   * Puts one dead letter back, due now, with all its tries: compare-and-set on `expectedVersion`. Refuses what is in flight, ambiguous, not dead, or
-   * answered by a newer version.
+   * Puts one dead letter back, due now, with all its tries: compare-and-set on `expectedVersion`. Refuses what is in flight, not dead, answered by a
+   * newer version, or ambiguous; a poisonous ambiguous one is let out of its isolation and stays ambiguous, to be settled by look-up.
    */
   replay(ref: DeadLetterRef, expectedVersion: number): Promise<Replay>
   /** The newest dead letter of each of the order's bindings, and its dead inbound events. */

@@ -26,7 +26,6 @@ export interface ClaimedEvent {
   resource: string
   lease: string
   tries: number
-  suspect: boolean
   traceparent: string | null
 }
 
@@ -42,8 +41,12 @@ export interface Inbox {
    * Throws `InboxFull` when its bounded queue is full or the database refuses: nothing was stored, so nothing may be acknowledged.
    */
   record(request: RawRequest, verdict: Verdict, events: readonly InboundEvent[]): Promise<Receipt[]>
-  /** Claims due events by lease; at most one per resource, a suspect alone. */
+  /** Claims due events by lease; at most one per resource, never a suspect. */
   claim(channel: string, limit: number, leaseMs: number): Promise<ClaimedEvent[]>
+  /** Channels with a suspect (claimed three times in a row without a finish) to claim now. Gives up on what proved to be poison first. */
+  suspects(): Promise<string[]>
+  /** Claims one suspect; the caller has nothing else in hand until it has ended. Null: another process has it, or the gate is shut. */
+  claimSuspect(channel: string, leaseMs: number): Promise<ClaimedEvent | null>
   /** Ends a claim that applied nothing. False: fenced, nothing changed. */
   end(claim: ClaimedEvent, ending: EventEnding): Promise<boolean>
 }

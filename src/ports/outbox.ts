@@ -11,8 +11,6 @@ export interface Claim {
   /** Counted sends so far, this claim's not included. */
   tries: number
   maxTries: number
-  /** Claimed before without a finish, so often that it is claimed alone. */
-  suspect: boolean
   /** The one request that tests a channel whose circuit is open. */
   probe: boolean
   wanted: Wanted
@@ -47,8 +45,12 @@ export interface Finish {
 }
 
 export interface Outbox {
-  /** Claims due deliveries of one channel by lease, debiting its bucket; none while its gate is shut, one when it is a probe, a suspect alone. */
+  /** Claims due deliveries of one channel by lease, debiting its bucket; none while its gate is shut, one when it is a probe, never a suspect. */
   claim(channel: string, limit: number): Promise<Claim[]>
+  /** Channels with a suspect (claimed three times in a row without a finish) to claim now. Gives up on what proved to be poison first. */
+  suspects(): Promise<string[]>
+  /** Claims one suspect; the caller has nothing else in hand until it is finished. Null: another process has it, or the gate is shut. */
+  claimSuspect(channel: string): Promise<Claim | null>
   /** Step 3: commits the send's intent (state `ambiguous`) before any byte is sent. Counts a try, once per claim. */
   intend(claim: Claim, operation: Operation): Promise<Intent>
   /** Commits the intent of a look-up. Null: fenced. Open attempts of earlier claims end as `unknown`. */

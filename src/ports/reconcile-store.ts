@@ -16,7 +16,7 @@ export interface ReconcileStore {
   now(): Promise<string>
   /**
    * Of these, the resources whose order shows nothing as new as that version. Where the source has no versions, those that were not
-   * fetched for `olderThanMs`.
+   * fetched for `olderThanMs`. Never one that a waiting or poisonous event speaks of.
    */
   unseen(
     channel: string,

@@ -69,7 +69,7 @@ function collectPorts({ erp, store }: Hub) {
 }
 
 function runWorker(on: Hub, signal: AbortSignal): Promise<void> {
-  const { outbox, channels, targetOf, concurrencyOf, bus, clock, random, config } = on
+  const { outbox, channels, targetOf, concurrencyOf, bus, hands, clock, random, config } = on
   return runOutboxWorker(
     {
       outbox,
@@ -79,6 +79,7 @@ function runWorker(on: Hub, signal: AbortSignal): Promise<void> {
       concurrencyOf,
       collect: collectPorts(on),
       bus,
+      hands,
       clock,
       random,
       log,
@@ -92,7 +93,7 @@ function runWorker(on: Hub, signal: AbortSignal): Promise<void> {
 }
 
 function runSubscriber(on: Hub, signal: AbortSignal): Promise<void> {
-  const { marketplaces, claims, attempts, store, random, bus, clock, config } = on
+  const { marketplaces, claims, attempts, store, random, bus, hands, clock, config } = on
   return runEventSubscriber(
     {
       marketplaces,
@@ -109,6 +110,7 @@ function runSubscriber(on: Hub, signal: AbortSignal): Promise<void> {
       erp: { inbox: claims, collect: collectPorts(on), leaseMs: LEASE_MS },
       concurrency: 4,
       bus,
+      hands,
       clock,
       log,
       sweepMs: 200,

@@ -54,7 +54,9 @@ function letterState({ table, id, state, stateVersion, channel, orderId, cause, 
 async function replayOne(client: PoolClient, ref: DeadLetterRef, expectedVersion: number): Promise<Replay> {
   if (ref.table === 'delivery') await lockBindings(client, [ref.id])
   const before = await stateRow(client, ref)
-  const [done] = before && before.stateVersion === expectedVersion ? await putBack(client, [ref]) : []
+  const unchanged = before?.stateVersion === expectedVersion
+  const isolated = unchanged && before.state === 'ambiguous' && before.cause === 'poison'
+  const [done] = isolated ? await letOut(client, ref) : unchanged ? await putBack(client, [ref]) : []
   return done ?? { kind: 'refused', ref, reason: whyNot(before, expectedVersion) }
 }
 
@@ -110,9 +112,32 @@ async function putBack(client: PoolClient, refs: readonly DeadLetterRef[]): Prom
   return [...deliveries.map((row) => replayed('delivery', row)), ...events.map((row) => replayed('inbound_event', row))]
 }
 
+// A poisonous row whose send is unsettled: it may be claimed again, and what is sent is decided by the look-up. Its due time stays: it lies behind the
+// settle window.
+async function letOut(client: PoolClient, ref: DeadLetterRef): Promise<(Replay & { kind: 'replayed' })[]> {
+  const { rows } = await client.query<PutBackRow>(LET_OUT, [ref.id])
+  if (rows.length > 0) await client.query(`SELECT pg_notify('rosh_outbound', '')`)
+  return rows.map((row) => ({ ...replayed('delivery', row), state: 'ambiguous' }))
+}
+
+const LET_OUT = `
+  WITH back AS (
+    UPDATE delivery d SET cause = 'ambiguous-outcome', summary = NULL, reason = NULL, unfinished = 0, unfinished_alone = 0, suspect = false,
+      state_version = d.state_version + 1, replays = d.replays + 1
+    WHERE d.id = $1 AND d.state = 'ambiguous' AND d.cause = 'poison' AND (d.lease_until IS NULL OR d.lease_until <= hub_now())
+    RETURNING d.id, d.channel, d.order_id, d.state_version, d.kind, d.version, d.traceparent, 'poison' AS cause, d.tries
+  ), told AS (
+    INSERT INTO order_event (event_id, event_type, aggregate_type, aggregate_id, aggregate_version, marketplace, occurred_at, traceparent, payload)
+    SELECT gen_random_uuid(), 'delivery.replayed', 'delivery', b.id, b.state_version, c.marketplace, hub_now(), b.traceparent,
+           jsonb_build_object('order_id', b.order_id, 'channel', b.channel, 'kind', b.kind, 'version', b.version, 'cause', b.cause)
+    FROM back b JOIN channel c ON c.id = b.channel
+  )
+  SELECT id, channel, order_id, cause, tries, state_version::int FROM back`
+
 function replayed(table: DeadLetterRef['table'], row: PutBackRow): Replay & { kind: 'replayed' } {
   const { id, channel, order_id, cause, tries, state_version } = row
-  return { kind: 'replayed', ref: { table, id }, channel, orderId: order_id, before: { cause, tries }, stateVersion: state_version }
+  const before = { cause, tries }
+  return { kind: 'replayed', ref: { table, id }, channel, orderId: order_id, before, state: 'pending', stateVersion: state_version }
 }
 
 const PUT_BACK_DELIVERIES = `
@@ -123,7 +148,7 @@ const PUT_BACK_DELIVERIES = `
     ORDER BY d.id FOR UPDATE
   ), back AS (
     UPDATE delivery d SET state = 'pending', cause = 'queued', summary = NULL, reason = NULL, tries = 0, due_at = hub_now(), lease = NULL, lease_until = NULL,
-      counted_lease = NULL, unfinished = 0, unfinished_alone = 0, state_version = d.state_version + 1, ended_at = NULL, archived_at = NULL, replays = d.replays + 1
+      counted_lease = NULL, unfinished = 0, unfinished_alone = 0, suspect = false, state_version = d.state_version + 1, ended_at = NULL, archived_at = NULL, replays = d.replays + 1
     FROM old WHERE d.id = old.id RETURNING d.id, d.channel, d.order_id, d.state_version, d.kind, d.version, d.traceparent, old.cause, old.tries
   ), told AS (
     INSERT INTO order_event (event_id, event_type, aggregate_type, aggregate_id, aggregate_version, marketplace, occurred_at, traceparent, payload)

@@ -82,7 +82,6 @@ test('due events of one channel are claimed in order, each under a lease of its 
     topic: 'order',
     resource: '/orders/1',
     tries: 0,
-    suspect: false,
     traceparent: null,
   })
   expect(await claim()).toEqual([])
@@ -159,32 +158,48 @@ test('a dead event keeps its cause and is not claimed again', async () => {
   expect(await claim()).toEqual([])
 })
 
+const claimSuspect = (channel = 'paris:main') => inbox.claimSuspect(channel, LEASE_MS)
+
 test('an event claimed three times without a finish is a suspect, claimed alone, and dies of poison after two more', async () => {
   const poison = await arrive('/orders/poison')
   for (let i = 0; i < 3; i += 1) {
-    expect((await claim()).map((e) => [e.eventId, e.suspect])).toEqual([[poison, false]])
+    expect(await inbox.suspects()).toEqual([])
+    expect((await claim()).map((e) => e.eventId)).toEqual([poison])
     await later(31)
   }
   const healthy = await arrive('/orders/1')
-  expect((await claim()).map((e) => [e.eventId, e.suspect])).toEqual([[poison, true]])
   expect((await claim()).map((e) => e.eventId)).toEqual([healthy])
-  await later(31)
-  expect((await claim()).map((e) => [e.eventId, e.suspect])).toEqual([[poison, true]])
-  await later(31)
-  await claim()
+  for (let i = 0; i < 2; i += 1) {
+    expect(await inbox.suspects()).toEqual(['paris:main'])
+    expect(await claimSuspect()).toMatchObject({ eventId: poison })
+    expect([await inbox.suspects(), await claimSuspect()]).toEqual([[], null])
+    await later(31)
+  }
+  expect(await inbox.suspects()).toEqual([])
   expect(await row(poison)).toMatchObject({ state: 'dead', cause: 'poison', lease: null })
 })
 
 test('a suspect that finishes once is a suspect no more', async () => {
   const id = await arrive('/orders/1')
-  for (let i = 0; i < 4; i += 1) {
+  for (let i = 0; i < 3; i += 1) {
     await claim()
     await later(31)
   }
-  const suspect = await claimOne()
-  expect(suspect.suspect).toBe(true)
+  const suspect = await claimSuspect()
+  if (suspect === null) throw new Error('no suspect')
   await inbox.end(suspect, { state: 'pending', delayMs: 0, counted: false, cause: 'inbound-waiting', gate: none })
   expect(await row(id)).toMatchObject({ unfinished: 0, unfinished_alone: 0 })
+  expect((await claim()).map((e) => e.eventId)).toEqual([id])
+})
+
+test('a suspect of a channel whose gate is shut waits, and its process works on', async () => {
+  await arrive('/orders/1')
+  for (let i = 0; i < 3; i += 1) {
+    await claim()
+    await later(31)
+  }
+  await applyGate(worker, 'paris:main', { kind: 'pause', cause: 'credentials-rejected' })
+  expect([await inbox.suspects(), await claimSuspect()]).toEqual([[], null])
 })
 
 test.each([

@@ -1,6 +1,6 @@
 import type { ClaimedEvent, EventEnding } from '../../ports/inbox.ts'
 import { applyGate, debitGate, openGate } from './gate.ts'
-import { type Pool, type PoolClient, transaction } from './pool.ts'
+import { type Pool, transaction } from './pool.ts'
 
 /** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */
 const SUSPECT_AFTER = 3
@@ -8,46 +8,48 @@ const SUSPECT_AFTER = 3
 const POISON_AFTER = 2
 
 /**
- * Claims due events of a channel: gate and bucket first, in a statement of their own; their lock makes claims of one channel take turns, so the
+ * Claims due events of a channel, its suspects or the others: gate and bucket first, in a statement of their own; their lock makes claims of one channel take turns, so the
  * next statement sees every lease that was given out before.
  */
 export async function claimEvents(
   pool: Pool,
   channel: string,
-  limit: number,
-  leaseMs: number,
+  { limit, leaseMs, suspects }: { limit: number; leaseMs: number; suspects: boolean },
 ): Promise<{ events: ClaimedEvent[]; probe: boolean }> {
   return transaction(pool, async (client) => {
     const { most, probe } = await openGate(client, channel, limit)
     if (most < 1) return { events: [], probe }
-    await endPoison(client, channel)
-    const alone = await claimRows(client, CLAIM_SUSPECT, [channel, leaseMs])
-    const events = alone.length > 0 ? alone : await claimRows(client, CLAIM, [channel, leaseMs, most])
+    const { rows: events } = suspects
+      ? await client.query<ClaimedEvent>(CLAIM_SUSPECT, [channel, leaseMs])
+      : await client.query<ClaimedEvent>(CLAIM, [channel, leaseMs, most])
     if (events.length > 0) await debitGate(client, channel, { tokens: events.length, probe, leaseMs })
     return { events, probe }
   })
 }
 
-async function endPoison(client: PoolClient, channel: string): Promise<void> {
-  await client.query(
+/** Gives up on what crashed its worker even when claimed alone. */
+export async function endPoison(pool: Pool): Promise<void> {
+  await pool.query(
     `UPDATE inbound_event SET state = 'dead', cause = 'poison', summary = 'its worker ended five times while it was in hand, twice with nothing else',
        lease = NULL, lease_until = NULL, ended_at = hub_now(), state_version = state_version + 1
      WHERE id IN (
        SELECT id FROM inbound_event
-       WHERE channel = $1 AND state = 'pending' AND unfinished >= ${SUSPECT_AFTER} AND unfinished_alone >= ${POISON_AFTER}
+       WHERE state = 'pending' AND unfinished >= ${SUSPECT_AFTER} AND unfinished_alone >= ${POISON_AFTER}
          AND (lease_until IS NULL OR lease_until <= hub_now())
        FOR UPDATE SKIP LOCKED)`,
-    [channel],
   )
 }
 
-interface ClaimedRow extends Omit<ClaimedEvent, 'suspect'> {
-  unfinished: number
-}
-
-async function claimRows(client: PoolClient, sql: string, values: unknown[]): Promise<ClaimedEvent[]> {
-  const { rows } = await client.query<ClaimedRow>(sql, values)
-  return rows.map(({ unfinished, ...row }) => ({ ...row, suspect: unfinished > SUSPECT_AFTER }))
+/** Channels that have a suspect to claim now: due, its resource free, its gate open. */
+export async function channelsWithSuspects(pool: Pool): Promise<string[]> {
+  const { rows } = await pool.query<{ channel: string }>(
+    `SELECT DISTINCT e.channel FROM inbound_event e JOIN channel c ON c.id = e.channel
+     WHERE e.state = 'pending' AND e.unfinished >= ${SUSPECT_AFTER} AND e.unfinished_alone < ${POISON_AFTER}
+       AND e.due_at <= hub_now() AND (e.lease_until IS NULL OR e.lease_until <= hub_now())
+       AND NOT EXISTS (SELECT FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending' AND o.lease_until > hub_now())
+       AND c.enabled AND c.paused_at IS NULL AND coalesce(c.limited_until <= hub_now(), true) AND coalesce(c.probe_at <= hub_now(), true)`,
+  )
+  return rows.map((row) => row.channel)
 }
 
 // Probes and laterals instead of joins: right after a burst the statistics still say that the table is empty, and a join would then read every
@@ -64,7 +66,7 @@ const CLAIM_SUSPECT = `
   UPDATE inbound_event e SET lease = nextval('lease_number'), lease_until = (SELECT now FROM clock) + $2 * interval '1 ms',
     unfinished = e.unfinished + 1, unfinished_alone = e.unfinished_alone + 1
   FROM suspect s WHERE e.id = s.id
-  RETURNING e.id, e.event_id AS "eventId", e.channel, e.topic, e.resource, e.lease, e.tries, e.unfinished, e.traceparent`
+  RETURNING e.id, e.event_id AS "eventId", e.channel, e.topic, e.resource, e.lease, e.tries, e.traceparent`
 
 // One fetch answers every event of its resource that came before it: the newest due one is claimed and the older ones end as coalesced.
 // A resource that another claim fetches just now waits, so two workers never fetch it at once.
@@ -85,7 +87,7 @@ const CLAIM = `
   ), claimed AS (
     UPDATE inbound_event e SET lease = nextval('lease_number'), lease_until = (SELECT now FROM clock) + $2 * interval '1 ms', unfinished = e.unfinished + 1
     FROM newest n WHERE e.id = n.id
-    RETURNING e.id, e.event_id, e.channel, e.topic, e.resource, e.lease, e.tries, e.unfinished, e.traceparent, e.due_at
+    RETURNING e.id, e.event_id, e.channel, e.topic, e.resource, e.lease, e.tries, e.traceparent, e.due_at
   ), older AS MATERIALIZED (
     SELECT o.id FROM newest n CROSS JOIN LATERAL (
       SELECT e.id FROM inbound_event e
@@ -95,7 +97,7 @@ const CLAIM = `
       ended_at = (SELECT now FROM clock), state_version = e.state_version + 1
     FROM older o WHERE e.id = o.id
   )
-  SELECT c.id, c.event_id AS "eventId", c.channel, c.topic, c.resource, c.lease, c.tries, c.unfinished, c.traceparent
+  SELECT c.id, c.event_id AS "eventId", c.channel, c.topic, c.resource, c.lease, c.tries, c.traceparent
   FROM claimed c ORDER BY c.due_at, c.id`
 
 /** Ends a claim that applied nothing, and tells its channel's gate. False: fenced, and nothing changed. */

@@ -3,6 +3,7 @@ import type { Desired } from '../../core/desired.ts'
 import type { Claim } from '../../ports/outbox.ts'
 import type { Personal } from '../../ports/target.ts'
 import { debitGate, openGate } from './gate.ts'
+import { recordEvents } from './outbox-finish.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
 
 /** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */
@@ -10,7 +11,7 @@ const SUSPECT_AFTER = 3
 /** Unfinished claims alone that make a poison. */
 const POISON_AFTER = 2
 
-/** Claims due deliveries of one channel: gate and bucket first, in a statement of their own, then the rows. */
+/** Claims due deliveries of one channel, its suspects or the others: gate and bucket first, in a statement of their own, then the rows. */
 export async function claimDue(
   pool: Pool,
   channel: Channel,
@@ -20,8 +21,7 @@ export async function claimDue(
   const rows = await transaction(pool, async (client) => {
     const { most, probe } = await openGate(client, channel.id, limit)
     if (most < 1) return []
-    const alone = suspects ? await claimRows(client, channel, 1, 'alone') : []
-    const claimed = alone.length > 0 ? alone : await claimRows(client, channel, most, 'together')
+    const claimed = await claimRows(client, channel, most, suspects)
     if (claimed.length > 0) await debitGate(client, channel.id, { tokens: claimed.length, probe, leaseMs: channel.timing.leaseMs })
     return claimed.map((row) => ({ ...row, probe }))
   })
@@ -37,7 +37,6 @@ interface ClaimedRow {
   state: 'pending' | 'ambiguous'
   tries: number
   max_tries: number
-  unfinished: number
   version: string
   generation: number
   reference: string
@@ -52,27 +51,26 @@ interface ClaimedRow {
 
 // A scalar sub-select, not an anti-join, and the clock read once: the plan holds on stale statistics, when a burst fills an empty table.
 // Claimed rows stay as they are under a lease instead of moving to a state of their own: a worker that dies needs no clean-up.
-async function claimRows(client: PoolClient, channel: Channel, limit: number, mode: 'alone' | 'together'): Promise<ClaimedRow[]> {
-  const alone = mode === 'alone'
+async function claimRows(client: PoolClient, channel: Channel, limit: number, suspects: boolean): Promise<ClaimedRow[]> {
   const { rows } = await client.query<ClaimedRow>(
     `WITH due AS MATERIALIZED (
        SELECT d.id FROM delivery d
        WHERE d.channel = $1 AND d.state IN ('pending', 'ambiguous') AND d.due_at <= (SELECT hub_now())
          AND (d.lease_until IS NULL OR d.lease_until <= (SELECT hub_now()))
-         AND CASE WHEN $4 THEN d.unfinished >= ${SUSPECT_AFTER} AND d.unfinished_alone < ${POISON_AFTER} ELSE d.unfinished < ${SUSPECT_AFTER} END
+         AND d.suspect = $4 AND d.unfinished_alone < ${POISON_AFTER}
          AND (d.state = 'ambiguous' OR (SELECT true FROM delivery a WHERE a.binding_id = d.binding_id AND a.state = 'ambiguous' LIMIT 1) IS NULL)
        ORDER BY d.due_at, d.id LIMIT $2 FOR UPDATE SKIP LOCKED
      ), claimed AS (
        UPDATE delivery d SET lease = nextval('lease_number'), lease_until = hub_now() + $3 * interval '1 ms',
-         unfinished = d.unfinished + 1, unfinished_alone = d.unfinished_alone + CASE WHEN $4 THEN 1 ELSE 0 END
+         unfinished = d.unfinished + 1, suspect = d.unfinished + 1 >= ${SUSPECT_AFTER}, unfinished_alone = d.unfinished_alone + CASE WHEN $4 THEN 1 ELSE 0 END
        FROM due WHERE d.id = due.id RETURNING d.*
      )
-     SELECT c.id, c.binding_id, c.lease, c.state, c.tries, c.max_tries, c.unfinished, c.version, c.generation, c.traceparent, c.order_id,
+     SELECT c.id, c.binding_id, c.lease, c.state, c.tries, c.max_tries, c.version, c.generation, c.traceparent, c.order_id,
             b.reference, b.external_id, w.content,
             (SELECT min(o.first_sent_at) FROM delivery o WHERE o.binding_id = c.binding_id) AS first_sent_at, s.personal, s.key_id
      FROM claimed c JOIN binding b ON b.id = c.binding_id JOIN desired w ON w.id = c.desired_id LEFT JOIN silver_order s ON s.id = c.order_id
      ORDER BY c.due_at, c.id`,
-    [channel.id, limit, channel.timing.leaseMs, alone],
+    [channel.id, limit, channel.timing.leaseMs, suspects],
   )
   return rows
 }
@@ -86,7 +84,6 @@ async function toClaim(row: ClaimedRow & { probe: boolean }, channel: string, op
     claimedAs: row.state,
     tries: row.tries,
     maxTries: row.max_tries,
-    suspect: row.unfinished > SUSPECT_AFTER,
     probe: row.probe,
     traceparent: row.traceparent,
     wanted: {
@@ -103,14 +100,31 @@ async function toClaim(row: ClaimedRow & { probe: boolean }, channel: string, op
 }
 
 /** Gives up on what crashed its worker even when claimed alone. An unknown send stays `ambiguous` and blocking; only a person moves it. */
-export async function endPoison(pool: Pool, channel: string): Promise<number> {
-  const { rowCount } = await pool.query(
-    `UPDATE delivery SET cause = 'poison', summary = 'its worker ended five times while it was in hand, twice with nothing else',
-       state = CASE WHEN state = 'pending' THEN 'dead' ELSE state END, reason = 'poison', lease = NULL, lease_until = NULL,
-       ended_at = CASE WHEN state = 'pending' THEN hub_now() END, state_version = state_version + 1
-     WHERE channel = $1 AND state IN ('pending', 'ambiguous') AND unfinished_alone >= ${POISON_AFTER} AND cause IS DISTINCT FROM 'poison'
-       AND (lease_until IS NULL OR lease_until <= hub_now())`,
-    [channel],
+export async function endPoison(pool: Pool): Promise<void> {
+  await transaction(pool, async (client) => {
+    const { rows } = await client.query<{ id: string; state: string }>(
+      `UPDATE delivery SET cause = 'poison', summary = 'its worker ended five times while it was in hand, twice with nothing else',
+         state = CASE WHEN state = 'pending' THEN 'dead' ELSE state END, reason = 'poison', lease = NULL, lease_until = NULL,
+         ended_at = CASE WHEN state = 'pending' THEN hub_now() END, state_version = state_version + 1
+       WHERE suspect AND state IN ('pending', 'ambiguous') AND unfinished_alone >= ${POISON_AFTER} AND cause IS DISTINCT FROM 'poison'
+         AND (lease_until IS NULL OR lease_until <= hub_now())
+       RETURNING id, state`,
+    )
+    await recordEvents(
+      client,
+      rows.filter((row) => row.state === 'dead').map((row) => row.id),
+    )
+  })
+}
+
+/** Channels that have a suspect to claim now: due, not blocked, its gate open. */
+export async function channelsWithSuspects(pool: Pool): Promise<string[]> {
+  const { rows } = await pool.query<{ channel: string }>(
+    `SELECT DISTINCT d.channel FROM delivery d JOIN channel c ON c.id = d.channel
+     WHERE d.suspect AND d.state IN ('pending', 'ambiguous') AND d.unfinished_alone < ${POISON_AFTER}
+       AND d.due_at <= hub_now() AND (d.lease_until IS NULL OR d.lease_until <= hub_now())
+       AND (d.state = 'ambiguous' OR NOT EXISTS (SELECT FROM delivery a WHERE a.binding_id = d.binding_id AND a.state = 'ambiguous'))
+       AND c.enabled AND c.paused_at IS NULL AND coalesce(c.limited_until <= hub_now(), true) AND coalesce(c.probe_at <= hub_now(), true)`,
   )
-  return rowCount ?? 0
+  return rows.map((row) => row.channel)
 }

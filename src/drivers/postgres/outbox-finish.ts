@@ -115,6 +115,7 @@ async function settleRows(client: PoolClient, rows: FinishRow[]): Promise<Map<st
        counted_lease = CASE WHEN r.uncount THEN NULL ELSE d.counted_lease END,
        unfinished = CASE WHEN r."to" = 'continue' THEN d.unfinished ELSE 0 END,
        unfinished_alone = CASE WHEN r."to" = 'continue' THEN d.unfinished_alone ELSE 0 END,
+       suspect = r."to" = 'continue' AND d.suspect,
        state_version = d.state_version + 1,
        ended_at = CASE WHEN r.new_state IN ('delivered', 'superseded', 'dead') THEN hub_now() END
      FROM reached r
@@ -165,7 +166,7 @@ async function resolveOlder(client: PoolClient, delivered: string[]): Promise<vo
   )
 }
 
-async function recordEvents(client: PoolClient, ended: string[]): Promise<void> {
+export async function recordEvents(client: PoolClient, ended: string[]): Promise<void> {
   if (ended.length === 0) return
   await client.query(
     `INSERT INTO order_event (event_id, event_type, aggregate_type, aggregate_id, aggregate_version, marketplace, occurred_at, traceparent, payload)

@@ -67,7 +67,7 @@ const INTEND = `
     UPDATE delivery d SET state = CASE WHEN j.verdict = 'superseded' THEN 'superseded' ELSE d.state END,
       cause = CASE WHEN j.verdict = 'superseded' THEN 'superseded' ELSE d.cause END,
       ended_at = CASE WHEN j.verdict = 'superseded' THEN hub_now() END,
-      lease = NULL, lease_until = NULL, unfinished = 0, unfinished_alone = 0, state_version = d.state_version + 1
+      lease = NULL, lease_until = NULL, unfinished = 0, unfinished_alone = 0, suspect = false, state_version = d.state_version + 1
     FROM judged j WHERE d.id = j.id AND j.verdict <> 'intended'
   ), tried AS (
     INSERT INTO attempt (delivery_id, channel, purpose, operation, lease, started_at, trace_id)
@@ -140,7 +140,7 @@ export interface Queryable {
 export async function releaseClaim(pool: Pool, claim: Claim): Promise<void> {
   await transaction(pool, async (client) => {
     await client.query(
-      `UPDATE delivery SET lease = NULL, lease_until = NULL, unfinished = greatest(unfinished - 1, 0) WHERE id = $1 AND lease = $2 AND state = $3`,
+      `UPDATE delivery SET lease = NULL, lease_until = NULL, unfinished = greatest(unfinished - 1, 0), suspect = unfinished > 3 WHERE id = $1 AND lease = $2 AND state = $3`,
       [claim.deliveryId, claim.lease, claim.claimedAs],
     )
   })

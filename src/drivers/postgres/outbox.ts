@@ -1,7 +1,7 @@
 import type { Channel } from '../../core/channel.ts'
 import type { AttemptEnd, Claim, Outbox } from '../../ports/outbox.ts'
 import { type Group, grouped } from './group.ts'
-import { claimDue, endPoison, type OpenPersonal } from './outbox-claim.ts'
+import { channelsWithSuspects, claimDue, endPoison, type OpenPersonal } from './outbox-claim.ts'
 import { bindRows, finishAll, type FinishItem } from './outbox-finish.ts'
 import { endOrphans, endAttempts, intendAll, type IntentItem, intendLookUps, type LookUpItem, releaseClaim } from './outbox-intent.ts'
 import { type Pool, transaction } from './pool.ts'
@@ -13,7 +13,7 @@ export interface PostgresOutbox extends Outbox {
 }
 
 const UNIQUE_VIOLATION = '23505'
-const SUSPECT_EVERY_MS = 1_000
+const ORPHANS_EVERY_MS = 1_000
 export const GROUP = { maxRows: 200, maxBytes: 1_000_000, maxWaitingRows: 5_000, sizeOf: () => 1 }
 
 /** The outbox over PostgreSQL: many rows a statement, one lease, gate and fence each. */
@@ -28,15 +28,19 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
   const lookUps = grouped({ run: (items: LookUpItem[]) => retried(() => intendLookUps(pool, items)), flights: 2, ...GROUP })
   const ends = groupedEnds(pool)
   const finishes = grouped({ run: (items: FinishItem[]) => retried(() => finishAll(pool, items)), flights: 2, ...GROUP })
-  const suspectsDue = everySoOften(SUSPECT_EVERY_MS)
+  const orphansDue = everySoOften(ORPHANS_EVERY_MS)
   return {
     async claim(channel, limit) {
-      const suspects = suspectsDue(channel)
-      if (suspects) {
-        await endPoison(pool, channel)
-        await endOrphans(pool, channel, channelOf(channel).timing.leaseMs)
-      }
-      return claimDue(pool, channelOf(channel), { limit, suspects }, openPersonal)
+      if (orphansDue(channel)) await endOrphans(pool, channel, channelOf(channel).timing.leaseMs)
+      return claimDue(pool, channelOf(channel), { limit, suspects: false }, openPersonal)
+    },
+    async suspects() {
+      await endPoison(pool)
+      return (await channelsWithSuspects(pool)).filter((id) => byId.has(id))
+    },
+    async claimSuspect(channel) {
+      const [claim] = await claimDue(pool, channelOf(channel), { limit: 1, suspects: true }, openPersonal)
+      return claim ?? null
     },
     intend: (claim, operation) => intents.add({ claim, operation, channel: channelOf(claim.wanted.channel) }),
     intendLookUp: (claim, operation) => lookUps.add({ claim, operation }),
@@ -50,7 +54,7 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
   }
 }
 
-/** Suspects are rare: they are looked for now and then, not at every claim. True when it is time, per channel. */
+/** What is rare is looked for now and then, not at every claim. True when it is time, per channel. */
 function everySoOften(everyMs: number): (channel: string) => boolean {
   const last = new Map<string, number>()
   return (channel) => {

@@ -38,7 +38,10 @@ async function unseen(
 ): Promise<string[]> {
   const { rows } = await pool.query<{ resource: string }>(
     `SELECT f.resource FROM jsonb_to_recordset($2::jsonb) AS f(resource text, "orderKey" text, version timestamptz)
-     WHERE CASE WHEN f.version IS NULL
+     -- What an event speaks of is fetched for that event, under its lease and count; a poisonous one is not fetched by another door.
+     WHERE NOT EXISTS (SELECT FROM inbound_event e WHERE e.channel = $1 AND e.resource = f.resource
+                         AND (e.state = 'pending' OR e.state = 'dead' AND e.cause = 'poison' AND e.resolved_by IS NULL))
+       AND CASE WHEN f.version IS NULL
        THEN NOT EXISTS (SELECT FROM resource r WHERE r.channel = $1 AND r.resource = f.resource AND r.fetched_at > hub_now() - $3 * interval '1 ms')
        ELSE NOT EXISTS (
          SELECT FROM observation o

@@ -54,15 +54,17 @@ function answerOf(answer: ReplayAnswer): Answer {
       audited: audited || answer.reason === 'unaudited',
     }
   }
-  const { outboxId, channel, before, operationId, recorded } = answer
+  const { outboxId, channel, before, state, operationId, recorded } = answer
+  const now =
+    state === 'pending' ? 'is pending again and due now' : 'is let out of its isolation; a look-up decides whether anything is sent'
   const data = {
     outbox_id: outboxId,
-    state: 'pending',
+    state,
     channel,
     ...(before.cause === null ? {} : { cause_before: before.cause }),
     tries_before: before.tries,
     operation_id: operationId,
-    sentence: `${outboxId} is pending again and due now.${recorded ? '' : ' Its audit outcome could not be written and shows as unknown.'}`,
+    sentence: `${outboxId} ${now}.${recorded ? '' : ' Its audit outcome could not be written and shows as unknown.'}`,
   }
   return {
     kind: 'answer',
