@@ -20,6 +20,7 @@ import { postgresOutbox } from './drivers/postgres/outbox.ts'
 import { personalVault } from './drivers/postgres/personal.ts'
 import { connect, type Pool, type Role } from './drivers/postgres/pool.ts'
 import { postgresReconcileStore } from './drivers/postgres/reconcile-store.ts'
+import { keyUseLog } from './drivers/postgres/webhook-key-use.ts'
 import { systemClock } from './drivers/system-clock.ts'
 import { systemRandom } from './drivers/system-random.ts'
 import type { Erp } from './ports/erp.ts'
@@ -28,6 +29,7 @@ import type { Target } from './ports/target.ts'
 import { Hands } from './hands.ts'
 import { odooOptions, planSettings } from './driver-settings.ts'
 import type { Log } from './supervise.ts'
+import { webhookKeys, type WebhookSource } from './webhook-keys.ts'
 
 /** What drivers are built with; a test may wrap the pool and the HTTP client that they are given. */
 export interface Seams {
@@ -60,6 +62,7 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
     applicationName: 'rosh bus',
     onLost: (error) => log.warn({ err: error }, 'the event bus lost its connection; sweeps go on'),
   })
+  const keyUse = keyUseLog(ingest, (error) => log.warn({ err: error }, 'the use of a webhook key was not noted'))
   await syncChannels(worker, channels, ratesOf(config))
   return {
     config,
@@ -83,9 +86,10 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
     reconcile: postgresReconcileStore(worker, maxTries),
     bus,
     hands: new Hands(),
-    readers: readersOf(config, channels),
+    readers: readersOf(config, channels, (source, keyId) => keyUse.note(source, keyId)),
+    keyUse,
     async close() {
-      await bus.close()
+      await Promise.all([bus.close(), keyUse.drain()])
       await accounts.close()
       await Promise.all([erp.close(), ...marketplaces.map((m) => m.http.close())])
       await Promise.all(Object.values(pools).map((pool) => pool.end()))
@@ -164,16 +168,19 @@ function paris(config: Config, channel: Channel, http: HttpClient): Marketplace 
 function readersOf(
   config: Config,
   channels: readonly Channel[],
+  onKeyUsed: (source: WebhookSource, keyId: string) => void,
 ): { mercadolibreSecret: WebhookReader; mercadolibreSigned: WebhookReader; paris: WebhookReader; odoo: WebhookReader } {
-  const { mercadolibre: ml } = config
   const accounts = channels
     .filter((c) => c.marketplace === 'mercadolibre')
-    .map((c) => ({ channel: c.id, userId: c.id.slice('mercadolibre:'.length), appId: ml.clientId }))
-  const key = (value: string) => [{ keyId: 'current', value }]
+    .map((c) => ({ channel: c.id, userId: c.id.slice('mercadolibre:'.length), appId: config.mercadolibre.clientId }))
+  const keys = (source: WebhookSource) => ({
+    secrets: webhookKeys(config, source),
+    onKeyUsed: (keyId: string) => onKeyUsed(source, keyId),
+  })
   return {
-    mercadolibreSecret: secretPathWebhooks({ accounts, secrets: key(ml.pathSecret.reveal()) }),
-    mercadolibreSigned: signedWebhooks({ accounts, secrets: key(ml.webhookSecret.reveal()) }),
-    paris: parisWebhooks({ channel: 'paris:main', secrets: key(config.paris.apiSecret.reveal()) }),
-    odoo: odooWebhookReader({ pathSecret: config.odooPathSecret.reveal() }),
+    mercadolibreSecret: secretPathWebhooks({ accounts, ...keys('mercadolibre-path') }),
+    mercadolibreSigned: signedWebhooks({ accounts, ...keys('mercadolibre-signed') }),
+    paris: parisWebhooks({ channel: 'paris:main', toleranceMs: config.file.webhooks.toleranceSeconds * 1000, ...keys('paris') }),
+    odoo: odooWebhookReader(keys('odoo-path')),
   }
 }

@@ -34,6 +34,62 @@ const Rule = z.strictObject({
   to: z.array(z.string()).describe('Marketplaces or channel ids; empty sends the order nowhere'),
 })
 
+/** Variables that hold a secret of a webhook source, the second of each while the first is replaced. */
+export const WEBHOOK_KEYS = [
+  'PARIS_API_SECRET',
+  'PARIS_API_SECRET_NEXT',
+  'ML_WEBHOOK_SECRET',
+  'ML_WEBHOOK_SECRET_NEXT',
+  'ML_WEBHOOK_PATH_SECRET',
+  'ML_WEBHOOK_PATH_SECRET_NEXT',
+  'ODOO_WEBHOOK_PATH_SECRET',
+  'ODOO_WEBHOOK_PATH_SECRET_NEXT',
+] as const
+
+const instant = z.iso.datetime({ offset: true })
+const addressOrBlock = z
+  .string()
+  .refine((text) => [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()].some((kind) => kind.safeParse(text).success), 'an address or a CIDR block')
+
+const WebhookSettings = z
+  .strictObject({
+    toleranceSeconds: z
+      .number()
+      .int()
+      .min(1)
+      .max(3_600)
+      .default(300)
+      .describe('How far a signed timestamp may lie from our clock, either way'),
+    allowedSources: z
+      .array(addressOrBlock)
+      .min(1)
+      .optional()
+      .describe('Addresses and CIDR blocks that may send webhooks; without it any may'),
+    trustedProxyHops: z
+      .number()
+      .int()
+      .min(0)
+      .max(5)
+      .default(0)
+      .describe('How many proxies stand in front; as many entries of `X-Forwarded-For` are believed, from its end'),
+    keys: z
+      .partialRecord(
+        z.enum(WEBHOOK_KEYS),
+        z.strictObject({
+          id: z
+            .string()
+            .regex(/^[a-z0-9-]{1,40}$/)
+            .optional()
+            .describe('Name of the key in logs and `rosh doctor`; `current` or `next` when not given'),
+          notBefore: instant.optional().describe('Refused before this instant'),
+          notAfter: instant.optional().describe('Refused after this instant'),
+        }),
+      )
+      .default({})
+      .describe('When each key is in force, by the variable that holds it'),
+  })
+  .prefault({})
+
 /** The YAML file: what is not a secret. */
 export const HubFile = z.strictObject({
   channels: z
@@ -61,8 +117,8 @@ export const HubFile = z.strictObject({
     .record(z.string(), z.string())
     .default({ mercadolibre: 'Cliente MercadoLibre', paris: 'Cliente Paris' })
     .describe('Generic Odoo customer per marketplace'),
-  collectSince: z.iso
-    .datetime({ offset: true })
+  webhooks: WebhookSettings.describe('Who may send webhooks, and by which keys'),
+  collectSince: instant
     .default('1970-01-01T00:00:00Z')
     .describe('Orders that did not change in Odoo since then are not read; set it to the day a hub starts on a running Odoo'),
   collectOverlapSeconds: z.number().int().min(1).max(86_400).default(600).describe('Must exceed Odoo’s longest transaction'),

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import type { z } from 'zod'
-import { HubFile } from './config-file.ts'
+import { HubFile, WEBHOOK_KEYS } from './config-file.ts'
 import { REPLACED, Variables } from './config-variables.ts'
 import { homeFolder, loadOrCreateSecrets, packageRoot, type Secrets } from './home.ts'
 import { Secret } from './secret.ts'
@@ -56,8 +56,8 @@ export function loadConfig(env: Record<string, string | undefined>, options: { d
   const variables = parsed(Variables, withoutEmpty(env), problems, (path) => path)
   const file = readFile(env, options, problems)
   if (!variables || !file) throw new ConfigError(problems)
-  problems.push(...conflicts(variables), ...weakSecrets(variables))
-  const anyReal = variables.ODOO_URL !== undefined || variables.ML_CLIENT_ID !== undefined || variables.PARIS_BASE_URL !== undefined
+  problems.push(...conflicts(variables))
+  if (!options.demo || isAnyReal(variables)) problems.push(...weakSecrets(variables, env, problems))
   if (options.demo && variables.ENV === 'production')
     problems.push('ENV: demo mode is refused in production; run `rosh up` with real parts instead of `npm start`')
   if (problems.length > 0) throw new ConfigError(problems)
@@ -68,7 +68,7 @@ export function loadConfig(env: Record<string, string | undefined>, options: { d
     file,
     home,
     secrets,
-    demo: options.demo && !anyReal,
+    demo: options.demo && !isAnyReal(variables),
     httpPort: variables.HTTP_PORT ?? variables.PORT ?? 8000,
     databaseUrl: databaseUrl(variables),
     ...parts(variables, secrets),
@@ -76,6 +76,10 @@ export function loadConfig(env: Record<string, string | undefined>, options: { d
       env[name] === undefined ? [] : [`${name} does not apply: ${instead}`],
     ),
   })
+}
+
+function isAnyReal(v: Variables): boolean {
+  return v.ODOO_URL !== undefined || v.ML_CLIENT_ID !== undefined || v.PARIS_BASE_URL !== undefined
 }
 
 function withoutEmpty(env: Record<string, string | undefined>): Record<string, string> {
@@ -115,15 +119,21 @@ function conflicts(v: Variables): string[] {
   ]
 }
 
-// A default or short secret is refused outside the demo: it would open the door it was made to close.
-function weakSecrets(v: Variables): string[] {
-  const names = ['ML_WEBHOOK_SECRET', 'ML_WEBHOOK_PATH_SECRET', 'PARIS_API_SECRET', 'ODOO_WEBHOOK_PATH_SECRET', 'PARIS_API_KEY'] as const
-  return names.flatMap((name) => {
+// A default, empty or short secret is refused outside the demo: it would open the door it was made to close.
+function weakSecrets(v: Variables, env: Record<string, string | undefined>, known: readonly string[]): string[] {
+  const ours = WEBHOOK_KEYS.flatMap((name) => {
+    if (env[name] === '' && !known.some((problem) => problem.startsWith(`${name}: `)))
+      return [`${name}: is empty; set it, or leave it out and one is generated`]
     const value = v[name]?.reveal()
     if (value === undefined) return []
     if (value === SIMULATOR_KEY) return [`${name}: the default \`${SIMULATOR_KEY}\` is refused; leave it out and one is generated`]
-    return name !== 'PARIS_API_KEY' && value.length < SHORTEST_SECRET ? [`${name}: shorter than ${SHORTEST_SECRET} characters`] : []
+    return value.length < SHORTEST_SECRET ? [`${name}: shorter than ${SHORTEST_SECRET} characters`] : []
   })
+  // How long these are is decided by whoever gave them to us.
+  const theirs = (['ODOO_PASSWORD', 'ML_CLIENT_SECRET', 'PARIS_API_KEY', 'APP_DB_PASSWORD'] as const).filter(
+    (name) => v[name]?.reveal() === SIMULATOR_KEY,
+  )
+  return [...ours, ...theirs.map((name) => `${name}: the default \`${SIMULATOR_KEY}\` is refused`)]
 }
 
 function databaseUrl(v: Variables): Secret | null {

@@ -89,7 +89,7 @@ function head(): string[] {
     `<!-- ${NOTE} -->`,
     '',
     'A part whose variables are set is real, the rest is embedded. Every problem is reported at once, with the name of its variable or field;',
-    'nothing starts before all of them are mended. An empty value counts as not set.',
+    'nothing starts before all of them are mended. An empty value counts as not set, but for the secrets of webhooks: there it is refused.',
     '',
   ]
 }

@@ -2,6 +2,8 @@ import { channelsOf } from '../channel-settings.ts'
 import { assemble, type Hub } from '../assembly.ts'
 import { attachDatabase, CliError, EXIT, type Register, runningConfig } from './context.ts'
 import { logTo } from './log.ts'
+import { keyUses } from '../drivers/postgres/webhook-key-use.ts'
+import { WEBHOOK_SOURCES, webhookKeys } from '../webhook-keys.ts'
 
 interface Finding {
   part: string
@@ -28,6 +30,7 @@ export const registerDoctor: Register = (program, context) => {
         const findings = [
           { part: 'database', ok: true, says: embedded ? 'embedded PostgreSQL' : 'reachable, roles granted' },
           ...(await Promise.all([odoo(hub), ...channels(hub)])),
+          ...(await replacedKeys(hub)),
         ]
         if (options.json) context.print(JSON.stringify({ ok: findings.every((f) => f.ok), findings }))
         else for (const { part, ok, says } of findings) context.print(`${ok ? 'ok ' : 'FIX'}  ${part.padEnd(24)} ${says}`)
@@ -51,6 +54,18 @@ async function odoo(hub: Hub): Promise<Finding> {
       says: `${error instanceof Error ? error.message : 'unknown'}; check ODOO_URL, ODOO_DB, ODOO_USER and ODOO_PASSWORD`,
     }
   }
+}
+
+/** While a webhook key is replaced: when the old one was last used. */
+async function replacedKeys(hub: Hub): Promise<Finding[]> {
+  const uses = await keyUses(hub.pools.reader)
+  return WEBHOOK_SOURCES.flatMap((source) => {
+    const [old, next] = webhookKeys(hub.config, source)
+    if (!old || !next) return []
+    const last = uses.find((use) => use.source === source && use.keyId === old.keyId)?.lastUsedAt
+    const says = `${old.keyId} is being replaced by ${next.keyId}; ${last ? `${old.keyId} was last used ${last}` : `nobody has used ${old.keyId}`}`
+    return [{ part: `webhook key ${source}`, ok: true, says }]
+  })
 }
 
 function channels(hub: Hub): Promise<Finding>[] {

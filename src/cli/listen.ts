@@ -15,12 +15,14 @@ const HOST = '127.0.0.1'
 /** Opens the webhook listener; a busy port is named with the variable that moves it. */
 export async function listenForWebhooks(hub: Hub, port: number): Promise<Listening> {
   const { mercadolibreSecret, mercadolibreSigned, paris, odoo } = hub.readers
+  const { trustedProxyHops, allowedSources } = hub.config.file.webhooks
   const app = buildReceiver({
     readers: { mercadolibre: mercadolibreSecret, mercadolibreSigned, paris, odoo },
     inbox: hub.inbox,
     checks: { ready: () => readyChecks(hub), deep: () => deepChecks(hub) },
     log: hub.log,
-    trustProxyHops: 0,
+    trustProxyHops: trustedProxyHops,
+    ...(allowedSources === undefined ? {} : { allowedSources }),
   })
   void app.register(oauthCallbackRoutes, { connect: (answer) => connectAccount(answer, hub.accounts), log: hub.log })
   try {

@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { IntegrationError } from '../core/integration-error.ts'
 import type { Log } from '../supervise.ts'
 
 // An allowlist, not a denylist: a field that nobody thought of is dropped, so it cannot carry a secret or a person's name into a log.
@@ -22,7 +23,8 @@ const ALLOWED = new Set([
 
 /** The hub's log: JSON lines on stderr, so that stdout stays with protocols and answers. */
 export function logTo(level: string): Log {
-  const logger = pino({ level, base: null }, process.stderr)
+  // Without a serializer of ours pino would take `err` apart by its own rules.
+  const logger = pino({ level, base: null, serializers: { err: (error: unknown) => error } }, process.stderr)
   return {
     info: (fields, message) => logger.info(allowed(fields), message),
     warn: (fields, message) => logger.warn(allowed(fields), message),
@@ -39,10 +41,24 @@ function allowed(fields: Record<string, unknown>): Record<string, unknown> {
   return kept
 }
 
-// Type, code and place; a message may quote data of other systems, so only our own errors keep theirs.
+// Type, code and place. The message stays when it was made in our own sources: JSON, the database and every library quote data in theirs.
 function errorOf(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
-  const at = error.stack?.split('\n').find((line) => line.includes('/src/') || line.includes('/dist/'))
-  return { type: error.name, code, message: error.message.slice(0, 200), at: at?.trim().replace(/^at .*?(src|dist)\//, '$1/') }
+  const code = 'code' in error && typeof error.code === 'string' ? wordOf(error.code) : undefined
+  const frames = framesOf(error)
+  const isSentence = error instanceof IntegrationError || (frames[0] !== undefined && isOurs(frames[0]))
+  const message = isSentence ? error.message.slice(0, 200) : undefined
+  const at = frames.find(isOurs)
+  return { type: wordOf(error.name), code, message, at: at?.replace(/^.*?(src|dist)\//, '$1/') }
 }
+
+const wordOf = (text: string): string => (/^\w{1,60}$/.test(text) ? text : 'unknown')
+
+// What follows the message, which may itself look like frames.
+function framesOf({ stack, message }: Error): string[] {
+  const from = stack?.indexOf(message) ?? -1
+  const rest = stack === undefined ? '' : stack.slice(from < 0 ? 0 : from + message.length)
+  return rest.split('\n').flatMap((line) => (/^\s+at /.test(line) ? [line.trim().replace(/^at /, '')] : []))
+}
+
+const isOurs = (frame: string): boolean => /\/(src|dist)\//.test(frame) && !/\/node_modules\//.test(frame)

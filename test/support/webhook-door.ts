@@ -83,7 +83,7 @@ function aReceiver(inbox: Inbox, logged: string[], over: Partial<ReceiverOptions
       paris: signedReader,
       mercadolibreSigned: signedWebhooks({ accounts, secrets: [{ keyId: 'k1', value: KEY }] }),
       mercadolibre: secretPathWebhooks({ accounts, secrets: [{ keyId: 'k1', value: SECRET }] }),
-      odoo: odooWebhookReader({ pathSecret: SECRET }),
+      odoo: odooWebhookReader({ secrets: [{ keyId: 'k1', value: SECRET }] }),
     },
     inbox,
     checks: { ready: async () => [{ name: 'database', ok: true }], deep: async () => [{ name: 'database', ok: true }] },

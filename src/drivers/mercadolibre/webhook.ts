@@ -1,22 +1,14 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Reading } from '../../core/inbound-event.ts'
+import { keyOf, type WebhookKey } from '../../core/webhook-key.ts'
 import type { WebhookReader, WebhookRequest } from '../../ports/marketplace.ts'
 import { type ConnectedAccount, notificationEvent } from './notification.ts'
-
-/** One of the secrets in force; two overlap while one is replaced. */
-export interface WebhookSecret {
-  keyId: string
-  value: string
-  /** Instants in milliseconds since the epoch; absent: no bound. */
-  notBeforeMs?: number
-  notAfterMs?: number
-}
 
 export interface WebhookParts {
   /** Read at every request: a getter may answer the accounts of this moment. */
   accounts: readonly ConnectedAccount[]
   /** Read at every request, as above. */
-  secrets: readonly WebhookSecret[]
+  secrets: readonly WebhookKey[]
   /** Told which key a request was accepted by, so that the last use of an old one shows. */
   onKeyUsed?: (keyId: string) => void
 }
@@ -35,7 +27,7 @@ export function secretPathWebhooks(parts: WebhookParts): WebhookReader {
     read(request) {
       const secret = secretIn(request.path)
       if (secret === undefined) return { kind: 'refused', verdict: 'bad-signature', reason: 'the path carries no secret' }
-      const key = matching(parts.secrets, request.receivedAtMs, (one) => sameText(secret, one.value))
+      const key = keyOf(parts.secrets, request.receivedAtMs, (one) => sameText(secret, one.value))
       if (!key) return { kind: 'refused', verdict: 'bad-signature', reason: 'the secret in the path is wrong' }
       return readAs(key, request, parts)
     },
@@ -53,7 +45,7 @@ export function signedWebhooks(parts: WebhookParts): WebhookReader {
         return { kind: 'refused', verdict: 'bad-signature', reason: 'header X-Signature is not 64 hexadecimal digits' }
       }
       const signature = Buffer.from(given, 'hex')
-      const key = matching(parts.secrets, request.receivedAtMs, (one) =>
+      const key = keyOf(parts.secrets, request.receivedAtMs, (one) =>
         timingSafeEqual(signature, createHmac('sha256', one.value).update(request.body).digest()),
       )
       if (!key) return { kind: 'refused', verdict: 'bad-signature', reason: 'X-Signature does not match the body' }
@@ -62,7 +54,7 @@ export function signedWebhooks(parts: WebhookParts): WebhookReader {
   }
 }
 
-function readAs(key: WebhookSecret, request: WebhookRequest, parts: WebhookParts): Reading {
+function readAs(key: WebhookKey, request: WebhookRequest, parts: WebhookParts): Reading {
   parts.onKeyUsed?.(key.keyId)
   const read = notificationEvent(request.body, parts.accounts)
   return read.kind === 'event' ? { kind: 'events', events: [read.event] } : { kind: 'refused', verdict: 'malformed', reason: read.reason }
@@ -71,12 +63,6 @@ function readAs(key: WebhookSecret, request: WebhookRequest, parts: WebhookParts
 function secretIn(path: string): string | undefined {
   const parts = path.split('/')
   return parts.length === 2 && parts[0] === MARKETPLACE && parts[1] !== '' ? parts[1] : undefined
-}
-
-// Every key is compared, whichever matches, so that the time says nothing.
-function matching(secrets: readonly WebhookSecret[], atMs: number, isMatch: (secret: WebhookSecret) => boolean): WebhookSecret | undefined {
-  const matches = secrets.filter((one) => isMatch(one) && one.value !== '')
-  return matches.find((one) => atMs >= (one.notBeforeMs ?? -Infinity) && atMs <= (one.notAfterMs ?? Infinity))
 }
 
 function sameText(a: string, b: string): boolean {

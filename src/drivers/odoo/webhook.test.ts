@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { odooWebhookReader } from './webhook.ts'
 
-const reader = odooWebhookReader({ pathSecret: 'a-long-secret' })
+const reader = odooWebhookReader({ secrets: [{ keyId: 'k1', value: 'a-long-secret' }] })
 const read = (body: unknown, over: { path?: string; receivedAtMs?: number } = {}) =>
   reader.read({
     path: over.path ?? 'odoo/a-long-secret',
@@ -52,11 +52,21 @@ test('another secret is refused before the body is looked at', () => {
   for (const path of ['odoo/other', 'odoo/', 'odoo', '', 'odoo/a-long-secret2']) {
     expect(read({ _id: 42, _model: 'sale.order' }, { path })).toMatchObject({ kind: 'refused', verdict: 'bad-signature' })
   }
-  expect(odooWebhookReader({ pathSecret: '' }).read({ path: 'odoo/', headers: {}, body: new Uint8Array(), receivedAtMs: 0 })).toMatchObject(
-    {
-      verdict: 'bad-signature',
-    },
-  )
+  const unset = odooWebhookReader({ secrets: [{ keyId: 'k1', value: '' }] })
+  expect(unset.read({ path: 'odoo/', headers: {}, body: new Uint8Array(), receivedAtMs: 0 })).toMatchObject({ verdict: 'bad-signature' })
+})
+
+test('two secrets overlap, each in its time, and the one used is told', () => {
+  const used: string[] = []
+  const secrets = [
+    { keyId: 'old', value: 'the-old-secret', notAfterMs: 1_000 },
+    { keyId: 'new', value: 'the-new-secret' },
+  ]
+  const two = odooWebhookReader({ secrets, onKeyUsed: (keyId) => void used.push(keyId) })
+  const body = new TextEncoder().encode('{"_id":42,"_model":"sale.order"}')
+  const at = (secret: string, receivedAtMs: number) => two.read({ path: `odoo/${secret}`, headers: {}, body, receivedAtMs }).kind
+  expect([at('the-old-secret', 1_000), at('the-new-secret', 1_000), at('the-old-secret', 1_001)]).toEqual(['events', 'events', 'refused'])
+  expect(used).toEqual(['old', 'new'])
 })
 
 test.each([

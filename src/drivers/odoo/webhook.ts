@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { InboundEvent, Reading } from '../../core/inbound-event.ts'
+import { keyOf, type WebhookKey } from '../../core/webhook-key.ts'
 import type { WebhookReader, WebhookRequest } from '../../ports/marketplace.ts'
 
 const Body = z.object({
@@ -11,20 +12,29 @@ const Body = z.object({
 
 const COLLECTED = new Set(['sale.order', 'stock.picking', 'stock.quant'])
 
+export interface OdooWebhookParts {
+  /** Secrets of the path. Read at every request: a getter may answer those of this moment. */
+  secrets: readonly WebhookKey[]
+  /** Told which key a request was accepted by, so that the last use of an old one shows. */
+  onKeyUsed?: (keyId: string) => void
+}
+
 /**
  * Odoo's automation webhook (17 and later): unsigned, sent once, several equal ones for one action. Only a hint to collect: the secret in
  * the path proves the sender, and of the body only the pointer is used.
  */
-export function odooWebhookReader(options: { pathSecret: string }): WebhookReader {
+export function odooWebhookReader(parts: OdooWebhookParts): WebhookReader {
   return {
     answersUnreadableWith200: true,
-    read: (request) => read(request, options.pathSecret),
+    read: (request) => read(request, parts),
   }
 }
 
-function read(request: WebhookRequest, pathSecret: string): Reading {
+function read(request: WebhookRequest, parts: OdooWebhookParts): Reading {
   const [, secret = ''] = request.path.split('/')
-  if (!sameText(secret, pathSecret)) return { kind: 'refused', verdict: 'bad-signature', reason: 'the secret in the path is not ours' }
+  const key = keyOf(parts.secrets, request.receivedAtMs, (one) => sameText(secret, one.value))
+  if (!key) return { kind: 'refused', verdict: 'bad-signature', reason: 'the secret in the path is not ours' }
+  parts.onKeyUsed?.(key.keyId)
   const body = Body.safeParse(jsonOf(request.body))
   if (body.success) return { kind: 'events', events: [eventOf(body.data, request.receivedAtMs)] }
   const field = body.error.issues[0]?.path.join('.') || 'body'
@@ -58,5 +68,5 @@ function jsonOf(body: Uint8Array): unknown {
 // Digests have one length, so the comparison tells nothing of the secret's.
 function sameText(a: string, b: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-  return b.length > 0 && timingSafeEqual(digest(a), digest(b))
+  return timingSafeEqual(digest(a), digest(b))
 }

@@ -2,7 +2,8 @@ import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Reading } from '../../core/inbound-event.ts'
-import { parisWebhooks, type ParisSecret } from './webhook.ts'
+import type { WebhookKey } from '../../core/webhook-key.ts'
+import { parisWebhooks } from './webhook.ts'
 
 const SECRET = 'paris-test-secret'
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -10,7 +11,7 @@ const VECTOR = '{"event_id":"e-1","external_ref":"odoo-42","order_id":"p-1","sou
 const VECTOR_SIGNATURE = 'c3610a943070d33a1c2ea5f2afe0eab5e21a8790f99736c33e8b200f9b493ace'
 const NOW_MS = 1_780_000_000_000
 
-function reader(over: { secrets?: ParisSecret[]; toleranceMs?: number; onKeyUsed?: (keyId: string) => void } = {}) {
+function reader(over: { secrets?: WebhookKey[]; toleranceMs?: number; onKeyUsed?: (keyId: string) => void } = {}) {
   return parisWebhooks({ channel: 'paris:main', secrets: [{ keyId: 'k1', value: SECRET }], ...over })
 }
 
@@ -128,8 +129,9 @@ describe('Standard Webhooks', () => {
     expect(verdict(read(VECTOR, strict))).toBe('stale-timestamp')
   })
 
-  test('an id with a full stop, and a timestamp that is no whole number, are refused', () => {
-    expect(verdict(read(VECTOR, { headers: standard(VECTOR, { id: 'e.1' }) }))).toBe('bad-signature')
+  test('an id with a full stop or a control character, and a timestamp that is no whole number, are refused', () => {
+    for (const id of ['e.1', 'e\u00001', 'e 1', ''])
+      expect(verdict(read(VECTOR, { headers: standard(VECTOR, { id }) }))).toBe('bad-signature')
     for (const timestamp of ['', '1.5', '-1', '1e9', ' 1', '9'.repeat(13)]) {
       const signature = createHmac('sha256', SECRET).update(`e-1.${timestamp}.${VECTOR}`).digest('base64')
       const headers = { 'webhook-id': 'e-1', 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }
@@ -176,7 +178,14 @@ describe('the event', () => {
     expect(only(read(JSON.stringify({ ...rest, event_id })))).toEqual(only(read(VECTOR)))
   })
 
-  test('without an event id the bytes are the key', () => {
+  test('without an event id the webhook-id is the key, and without that the bytes', () => {
+    const body = event({ event_id: null })
+    const bare = only(read(body, { headers: standard(body, { id: 'msg_1' }) }))
+    expect(bare).toMatchObject({ sourceEventId: 'msg_1', dedupeKey: 'webhook/msg_1' })
+    expect(only(read(VECTOR, { headers: standard(VECTOR, { id: 'msg_1' }) }))).toMatchObject({ dedupeKey: 'event/e-1' })
+  })
+
+  test('without an event id the bytes are the key of a request that X-Paris-Signature signs', () => {
     const [one, same, other] = [event({ event_id: null }), event({ event_id: null }), event({ event_id: '', status: 'shipped' })].map(
       (body) => only(read(body)),
     )

@@ -2,23 +2,14 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import { canonicalJson } from '../../core/desired.ts'
 import type { Reading } from '../../core/inbound-event.ts'
+import { keyOf, type WebhookKey } from '../../core/webhook-key.ts'
 import type { WebhookReader, WebhookRequest } from '../../ports/marketplace.ts'
 import { PARIS_ID } from './order.ts'
-
-/** One of the secrets in force; two overlap while one is replaced. */
-export interface ParisSecret {
-  keyId: string
-  /** As text, or for Standard Webhooks `whsec_` and base64. */
-  value: string
-  /** Instants in milliseconds since the epoch, both included; absent: no bound. */
-  notBeforeMs?: number
-  notAfterMs?: number
-}
 
 export interface ParisWebhookParts {
   channel: string
   /** Read at every request: a getter may answer the keys of this moment. */
-  secrets: readonly ParisSecret[]
+  secrets: readonly WebhookKey[]
   /** How far a signed timestamp may lie from the receipt, either way; 300 s unless told. */
   toleranceMs?: number
   /** Told which key a request was accepted by, so that the last use of an old one shows. */
@@ -32,14 +23,14 @@ export function parisWebhooks(parts: ParisWebhookParts): WebhookReader {
   return { answersUnreadableWith200: false, read: (request) => read(request, parts) }
 }
 
-type Verified = { kind: 'verified'; keyId: string } | Extract<Reading, { kind: 'refused' }>
+type Verified = { kind: 'verified'; keyId: string; webhookId: string | null } | Extract<Reading, { kind: 'refused' }>
 
 function read(request: WebhookRequest, parts: ParisWebhookParts): Reading {
   const isStandard = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].some((name) => Object.hasOwn(request.headers, name))
   const verified = isStandard ? verifyStandard(request, parts) : verifyVendor(request, parts)
   if (verified.kind === 'refused') return verified
   parts.onKeyUsed?.(verified.keyId)
-  return eventIn(request.body, parts.channel)
+  return eventIn(request.body, parts.channel, verified.webhookId)
 }
 
 const HEX_SHA256 = /^[0-9a-f]{64}$/
@@ -50,18 +41,21 @@ function verifyVendor(request: WebhookRequest, parts: ParisWebhookParts): Verifi
   if (given === '') return badSignature('header X-Paris-Signature is missing')
   if (!HEX_SHA256.test(given)) return badSignature('header X-Paris-Signature is not 64 lower-case hexadecimal digits')
   const signature = Buffer.from(given, 'hex')
-  const key = keyOf(parts, request, (one) => timingSafeEqual(signature, hmac(one.value, request.body)))
-  return key ? { kind: 'verified', keyId: key.keyId } : badSignature('X-Paris-Signature is not of this body under our secret')
+  const key = keyOf(parts.secrets, request.receivedAtMs, (one) => timingSafeEqual(signature, hmac(one.value, request.body)))
+  return key
+    ? { kind: 'verified', keyId: key.keyId, webhookId: null }
+    : badSignature('X-Paris-Signature is not of this body under our secret')
 }
 
 const SIGNATURE_V1 = /^v1,([A-Za-z0-9+/]{43}=)$/
 const MOST_SIGNATURES = 20
+const WEBHOOK_ID = /^[\x21-\x2d\x2f-\x7e]{1,256}$/
 
 /** Standard Webhooks 1.0.0: the signed content is `id.timestamp.body`, so an id holds no full stop. */
 function verifyStandard(request: WebhookRequest, parts: ParisWebhookParts): Verified {
   const id = headerOf(request, 'webhook-id')
   const timestamp = headerOf(request, 'webhook-timestamp')
-  if (!/^[^.]{1,256}$/.test(id)) return badSignature('header webhook-id is missing or holds a full stop')
+  if (!WEBHOOK_ID.test(id)) return badSignature('header webhook-id is missing, or holds a full stop or what is no printable ASCII')
   if (!/^\d{1,12}$/.test(timestamp)) return badSignature('header webhook-timestamp is not in whole seconds since 1970')
   const given = headerOf(request, 'webhook-signature')
     .split(' ')
@@ -69,22 +63,15 @@ function verifyStandard(request: WebhookRequest, parts: ParisWebhookParts): Veri
     .flatMap((one) => SIGNATURE_V1.exec(one)?.[1] ?? [])
     .map((base64) => Buffer.from(base64, 'base64'))
   const content = Buffer.concat([Buffer.from(`${id}.${timestamp}.`, 'utf8'), request.body])
-  const key = keyOf(parts, request, (one) => {
+  const key = keyOf(parts.secrets, request.receivedAtMs, (one) => {
     const wanted = hmac(standardKey(one.value), content)
     // 43 base64 digits may end in bits that are dropped, never in another length.
     return given.filter((signature) => timingSafeEqual(signature, wanted)).length > 0
   })
   if (!key) return badSignature('no signature in webhook-signature is of this request under our secret')
   const apartMs = Math.abs(Number(timestamp) * 1000 - request.receivedAtMs)
-  if (apartMs <= (parts.toleranceMs ?? TOLERANCE_MS)) return { kind: 'verified', keyId: key.keyId }
+  if (apartMs <= (parts.toleranceMs ?? TOLERANCE_MS)) return { kind: 'verified', keyId: key.keyId, webhookId: id }
   return { kind: 'refused', verdict: 'stale-timestamp', reason: `webhook-timestamp lies ${Math.round(apartMs / 1000)} s from our clock` }
-}
-
-// Every key is compared, whichever matches, so that the time says nothing. An empty key signs what anybody can sign.
-function keyOf(parts: ParisWebhookParts, { receivedAtMs }: WebhookRequest, isOf: (one: ParisSecret) => boolean): ParisSecret | undefined {
-  return parts.secrets
-    .filter((one) => isOf(one) && one.value !== '')
-    .find((one) => receivedAtMs >= (one.notBeforeMs ?? -Infinity) && receivedAtMs <= (one.notAfterMs ?? Infinity))
 }
 
 function headerOf({ headers }: WebhookRequest, name: string): string {
@@ -117,7 +104,7 @@ const Event = z.looseObject({
 // A database takes no NUL, and an id that people read holds no control character.
 const CONTROL = /\p{Cc}/u
 
-function eventIn(body: Uint8Array, channel: string): Reading {
+function eventIn(body: Uint8Array, channel: string, webhookId: string | null): Reading {
   let event: z.infer<typeof Event>
   let comparable: string
   try {
@@ -133,9 +120,9 @@ function eventIn(body: Uint8Array, channel: string): Reading {
   }
   const { event_id: id, order_id: orderKey } = event
   if (id && CONTROL.test(id)) return malformed('field event_id holds a control character')
-  const dedupeKey = id ? `event/${id}` : `body/${createHash('sha256').update(body).digest('hex')}`
+  const dedupeKey = id ? `event/${id}` : webhookId ? `webhook/${webhookId}` : `body/${createHash('sha256').update(body).digest('hex')}`
   const resource = `/orders/${orderKey}`
-  const sourceEventId = id || null
+  const sourceEventId = id || webhookId
   return { kind: 'events', events: [{ channel, topic: 'order', resource, sourceEventId, dedupeKey, comparable, orderKey, ignore: null }] }
 }
 

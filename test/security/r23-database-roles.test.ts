@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { connect, type Pool, type Role, ROLES } from '../../src/drivers/postgres/pool.ts'
+import { cloneDatabase, type TestDatabase } from '../support/database.ts'
+
+// `test/database-roles.test.ts` tries statements; this compares every grant with what each role is for.
+
+let database: TestDatabase
+let owner: Pool
+beforeAll(async () => {
+  database = await cloneDatabase()
+  owner = connect({ url: database.migratorUrl, role: null, max: 1, applicationName: 'r23' })
+})
+afterAll(async () => {
+  await owner.end()
+  await database.drop()
+})
+
+const MAY_WRITE: Record<Role, string[]> = {
+  rosh_ingest: ['api_token', 'inbound_event', 'inbound_request', 'webhook_key_use', 'worker_heartbeat'],
+  rosh_worker: [
+    'attempt',
+    'binding',
+    'channel',
+    'credential',
+    'cursor',
+    'data_key',
+    'delivery',
+    'desired',
+    'drift',
+    'erp_quarantine',
+    'identifier',
+    'inbound_event',
+    'inbound_request',
+    'observation',
+    'order_event',
+    'resource',
+    'silver_order',
+    'worker_heartbeat',
+  ],
+  rosh_operator: [
+    'api_token',
+    'audit',
+    'binding',
+    'channel',
+    'delivery',
+    'desired',
+    'inbound_event',
+    'order_event',
+    'plan_token_used',
+    'worker_heartbeat',
+  ],
+  rosh_reader: [],
+  rosh_auditor: [],
+}
+
+async function tables(sql: string, role: Role): Promise<string[]> {
+  const { rows } = await owner.query<{ name: string }>(sql, [role])
+  return rows.map(({ name }) => name)
+}
+
+test.each(ROLES)('%s writes to the tables of its job alone', async (role) => {
+  const written = await tables(
+    `SELECT c.relname AS name FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+       AND (has_any_column_privilege($1, c.oid, 'INSERT') OR has_any_column_privilege($1, c.oid, 'UPDATE')) ORDER BY 1`,
+    role,
+  )
+  expect(written.filter((name) => !MAY_WRITE[role].includes(name))).toEqual([])
+})
+
+test.each(ROLES)('%s owns nothing, deletes nothing, truncates nothing and inherits nobody', async (role) => {
+  const { rows } = await owner.query(
+    `SELECT c.relname FROM pg_class c JOIN pg_roles r ON r.rolname = $1 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'p')
+       AND (c.relowner = r.oid OR has_table_privilege(r.oid, c.oid, 'DELETE') OR has_table_privilege(r.oid, c.oid, 'TRUNCATE') OR has_table_privilege(r.oid, c.oid, 'TRIGGER'))`,
+    [role],
+  )
+  expect(rows).toEqual([])
+  const { rows: more } = await owner.query(
+    `SELECT r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolbypassrls, r.rolcanlogin, (SELECT count(*)::int FROM pg_auth_members m WHERE m.member = r.oid) AS member_of
+     FROM pg_roles r WHERE r.rolname = $1`,
+    [role],
+  )
+  expect(more).toEqual([
+    { rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolbypassrls: false, rolcanlogin: false, member_of: 0 },
+  ])
+})
+
+test('secrets and raw bytes are read by the roles that need them alone', async () => {
+  const readers = async (column: string, table: string): Promise<string[]> => {
+    const { rows } = await owner.query<{ role: string }>(
+      `SELECT r AS role FROM unnest($1::text[]) AS r WHERE has_column_privilege(r, $2::regclass, $3, 'SELECT')`,
+      [[...ROLES], table, column],
+    )
+    return rows.map(({ role }) => role).sort()
+  }
+  expect(await readers('access_token', 'credential')).toEqual(['rosh_worker'])
+  expect(await readers('wrapped', 'data_key')).toEqual(['rosh_worker'])
+  expect(await readers('body', 'audit')).toEqual(['rosh_auditor', 'rosh_operator', 'rosh_reader'])
+  expect(await readers('body', 'inbound_request')).not.toContain('rosh_reader')
+})
+
+test('a forbidden statement of each role is denied by the server, not by the program', async () => {
+  const forbidden: Record<Role, string> = {
+    rosh_ingest: 'SELECT * FROM silver_order',
+    rosh_worker: `INSERT INTO audit (actor, body) VALUES ('x', '{}')`,
+    rosh_operator: 'SELECT * FROM credential',
+    rosh_reader: `UPDATE delivery SET state = 'pending'`,
+    rosh_auditor: 'SELECT * FROM silver_order',
+  }
+  for (const role of ROLES) {
+    const pool = connect({ url: database.url, role, max: 1, applicationName: 'r23 role' })
+    await expect(pool.query(forbidden[role])).rejects.toMatchObject({ code: '42501' })
+    await pool.end()
+  }
+})
