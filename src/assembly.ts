@@ -2,6 +2,7 @@ import { type Accounts, accountsOf, sealerOf } from './accounts.ts'
 import { channelsOf, concurrencyOf, withAccounts } from './channel-settings.ts'
 import type { Config } from './config.ts'
 import type { Channel } from './core/channel.ts'
+import { checkpointsOf } from './checkpoints.ts'
 import { type HttpClient, httpClient } from './drivers/http.ts'
 import { mercadolibreClient } from './drivers/mercadolibre/client.ts'
 import { mercadolibreMarketplace } from './drivers/mercadolibre/marketplace.ts'
@@ -11,6 +12,7 @@ import { odooWebhookReader } from './drivers/odoo/webhook.ts'
 import { parisClient } from './drivers/paris/client.ts'
 import { parisMarketplace } from './drivers/paris/marketplace.ts'
 import { parisWebhooks } from './drivers/paris/webhook.ts'
+import { postgresAuditChain } from './drivers/postgres/audit-reader.ts'
 import { accountsAdded, syncChannels } from './drivers/postgres/channels.ts'
 import { postgresEventBus } from './drivers/postgres/event-bus.ts'
 import { postgresFetchAttempts } from './drivers/postgres/fetch-attempts.ts'
@@ -86,6 +88,8 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
     reconcile: postgresReconcileStore(worker, maxTries),
     bus,
     hands: new Hands(),
+    auditChain: postgresAuditChain(pools.auditor),
+    checkpoints: checkpointsOf(config),
     readers: readersOf(config, channels, (source, keyId) => keyUse.note(source, keyId)),
     keyUse,
     async close() {
@@ -98,7 +102,7 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
 }
 
 // One pool a role: what a part may do is what its role may do.
-function poolsOf(url: string, log: Log, seams: Seams): { worker: Pool; ingest: Pool; operator: Pool; reader: Pool } {
+function poolsOf(url: string, log: Log, seams: Seams): { worker: Pool; ingest: Pool; operator: Pool; reader: Pool; auditor: Pool } {
   const poolOf = (role: Role, max: number): Pool => {
     const onLost = (error: Error): void => log.warn({ err: error }, 'a database connection was lost')
     const pool = connect({ url, role, max, applicationName: `rosh ${role}`, onLost })
@@ -109,6 +113,7 @@ function poolsOf(url: string, log: Log, seams: Seams): { worker: Pool; ingest: P
     ingest: poolOf('rosh_ingest', 8),
     operator: poolOf('rosh_operator', 4),
     reader: poolOf('rosh_reader', 8),
+    auditor: poolOf('rosh_auditor', 1),
   }
 }
 

@@ -54,12 +54,13 @@ test('secrets are made once, long, different, and for the owner only', () => {
     'ML_WEBHOOK_SECRET',
     'ODOO_WEBHOOK_PATH_SECRET',
     'PARIS_API_SECRET',
+    'auditSigningKey',
     'keyEncryptionKey',
     'operatorToken',
     'planTokenKey',
     'viewerToken',
   ])
-  expect(new Set(Object.values(secrets)).size).toBe(8)
+  expect(new Set(Object.values(secrets)).size).toBe(9)
   for (const secret of Object.values(secrets)) expect(Buffer.from(secret, 'base64url')).toHaveLength(32)
   expect(statSync(join(home, 'secrets.json')).mode & 0o777).toBe(0o600)
   expect(loadOrCreateSecrets(home)).toEqual(secrets)

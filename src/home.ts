@@ -50,6 +50,8 @@ const secretNames = [
   'keyEncryptionKey',
   /** 32 bytes, base64url: seals plan tokens. */
   'planTokenKey',
+  /** 32 bytes, base64url: seed of the Ed25519 key that signs checkpoints of the audit log. */
+  'auditSigningKey',
   'viewerToken',
   'operatorToken',
 ] as const

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
+import { registerAudit } from './cli/audit.ts'
 import { registerAuth } from './cli/auth.ts'
 import { type CliContext, CliError, EXIT, type Register } from './cli/context.ts'
 import { registerDlq } from './cli/dlq.ts'
@@ -25,6 +26,7 @@ const COMMANDS: Register[] = [
   registerMcp,
   registerAuth,
   registerTokens,
+  registerAudit,
   registerDoctor,
   registerMigrate,
   registerSeed,

@@ -3,6 +3,7 @@ import { ODOO_CHANNEL } from '../core/channel.ts'
 import { heartbeat } from '../drivers/postgres/heartbeat.ts'
 import type { CollectPorts } from '../flows/collect-erp-orders.ts'
 import { supervise, Wake } from '../supervise.ts'
+import { runAuditCheckpoints } from './audit-checkpoints.ts'
 import { runEventSubscriber } from './event-subscriber.ts'
 import { runOutboxWorker } from './outbox-worker.ts'
 import { runReconciler } from './reconciler.ts'
@@ -16,6 +17,7 @@ const COLLECT_CHUNK = 25
 const COLLECT_LEASE_MS = 120_000
 const SWEEP_OVERLAP_MS = 2 * 3_600_000
 const COMPARE_LIMIT = 200
+const CHECKPOINT_MS = 60_000
 
 /** Runs one service of the hub until the signal aborts, with its heartbeat. */
 export async function runService(service: Service, hub: Hub, signal: AbortSignal): Promise<void> {
@@ -74,31 +76,40 @@ const STARTERS: Record<Service, Start> = {
       },
       signal,
     ),
-  reconciler: (hub, progress, signal) =>
-    runReconciler(
-      {
-        erp: hub.erp,
-        marketplaces: enabled(hub),
-        collect: collectPorts(hub),
-        inbox: hub.inbox,
-        portsOf: (channel) => ({
-          channel,
-          store: hub.store,
-          reconcile: hub.reconcile,
-          overlapMs: SWEEP_OVERLAP_MS,
-          compareAfterMs: hub.config.file.compareAfterSeconds * 1000,
-          compareLimit: COMPARE_LIMIT,
-          leaseMs: 60_000,
-          repairs: channel !== ODOO_CHANNEL,
-        }),
-        hands: hub.hands,
-        clock: hub.clock,
-        log: hub.log,
-        everyMs: hub.config.variables.RECONCILER_INTERVAL_SECONDS * 1000,
-        progress,
-      },
-      signal,
-    ),
+  reconciler: async (hub, progress, signal) => {
+    const { auditChain: chain, checkpoints, clock, log } = hub
+    await Promise.all([
+      reconcile(hub, progress, signal),
+      runAuditCheckpoints({ chain, checkpoints, clock, log, everyMs: CHECKPOINT_MS, progress }, signal),
+    ])
+  },
+}
+
+function reconcile(hub: Hub, progress: (what: string) => void, signal: AbortSignal): Promise<void> {
+  return runReconciler(
+    {
+      erp: hub.erp,
+      marketplaces: enabled(hub),
+      collect: collectPorts(hub),
+      inbox: hub.inbox,
+      portsOf: (channel) => ({
+        channel,
+        store: hub.store,
+        reconcile: hub.reconcile,
+        overlapMs: SWEEP_OVERLAP_MS,
+        compareAfterMs: hub.config.file.compareAfterSeconds * 1000,
+        compareLimit: COMPARE_LIMIT,
+        leaseMs: 60_000,
+        repairs: channel !== ODOO_CHANNEL,
+      }),
+      hands: hub.hands,
+      clock: hub.clock,
+      log: hub.log,
+      everyMs: hub.config.variables.RECONCILER_INTERVAL_SECONDS * 1000,
+      progress,
+    },
+    signal,
+  )
 }
 
 function enabled(hub: Hub): Hub['marketplaces'] {

@@ -2,6 +2,7 @@ import { Pool } from 'undici'
 import type { z } from 'zod'
 import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
 import { currentTraceparent } from '../telemetry.ts'
+import { checkOutsideOrigin, outsideLookup, type OutsideRules } from './outside-address.ts'
 
 export interface HttpOptions {
   /** Origin that the operator configured, for example `https://api.mercadolibre.com`. */
@@ -12,6 +13,11 @@ export interface HttpOptions {
   timeoutMs: number
   /** Largest body read; more is `malformed-response`. */
   maxResponseBytes?: number
+  /**
+   * Set where the origin arrived as data: then it is https alone, resolved and checked anew for every exchange, never private, never redirected.
+   * What the operator configured is trusted and leaves it out.
+   */
+  outside?: OutsideRules
 }
 
 export interface HttpRequest {
@@ -43,10 +49,12 @@ export interface HttpClient {
 const MAX_RESPONSE_BYTES = 5 * 1024 * 1024
 
 export function httpClient(options: HttpOptions): HttpClient {
+  if (options.outside) checkOutsideOrigin(options.origin, options.outside)
   const pool = new Pool(options.origin, {
     connections: options.connections ?? 16,
-    pipelining: 1,
-    connect: { timeout: Math.min(options.timeoutMs, 10_000) },
+    // 0 keeps no connection, so that every exchange is resolved and checked.
+    pipelining: options.outside ? 0 : 1,
+    connect: { timeout: Math.min(options.timeoutMs, 10_000), ...(options.outside ? { lookup: outsideLookup(options.outside) } : {}) },
     bodyTimeout: options.timeoutMs,
     headersTimeout: options.timeoutMs,
   })

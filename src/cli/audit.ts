@@ -1,0 +1,119 @@
+import { createWriteStream, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { KeyObject } from 'node:crypto'
+import type { Command } from 'commander'
+import { checkpointPath, checkpointsOf, signingKey } from '../checkpoints.ts'
+import { type ChainVerdict, publicKeyText, readPublicKey, verifyChain } from '../drivers/audit-chain.ts'
+import { AuditFileError, exportedRows, readCheckpoints } from '../drivers/audit-files.ts'
+import { postgresAuditChain } from '../drivers/postgres/audit-reader.ts'
+import { connect } from '../drivers/postgres/pool.ts'
+import { checkpointAudit } from '../flows/checkpoint-audit.ts'
+import { homeFolder, loadOrCreateSecrets, readInstance } from '../home.ts'
+import type { Config } from '../config.ts'
+import type { AuditChain } from '../ports/audit-chain.ts'
+import { attachDatabase, type CliContext, CliError, configOf, EXIT, type Register } from './context.ts'
+
+/** `rosh audit`: the chained log as a file, its signed heads, and the check that needs neither hub nor database. */
+export const registerAudit: Register = (program, context) => {
+  const audit = program.command('audit').description('the audit log: export it, sign its head, check that nothing was changed')
+  audit
+    .command('export')
+    .requiredOption('--out <file>', 'written anew, one JSON object a row')
+    .description('write the whole chain to a file')
+    .action((options: { out: string }) =>
+      withChain(context, async (chain) => {
+        await pipeline(Readable.from(lines(chain)), createWriteStream(options.out, { mode: 0o600 }))
+        context.print(`written to ${options.out}`)
+      }),
+    )
+  audit
+    .command('checkpoint')
+    .description('sign the head now; the reconciler does it every minute')
+    .action(() =>
+      withChain(context, async (chain, config) => {
+        const done = await checkpointAudit(chain, checkpointsOf(config))
+        context.print(
+          done.kind === 'broken' ? `row ${done.seq} is not the one that was signed; nothing was signed` : `row ${done.seq} is signed`,
+        )
+        if (done.kind === 'broken') process.exitCode = EXIT.failed
+      }),
+    )
+  audit
+    .command('public-key')
+    .description('print the key that checkpoints are checked by; keep it apart from this machine')
+    .action(() => context.print(publicKeyText(homeKey(context))))
+  registerVerify(audit, context)
+}
+
+interface VerifyOptions {
+  export?: string
+  checkpoints?: string
+  publicKey?: string
+  json?: boolean
+}
+
+function registerVerify(audit: Command, context: CliContext): void {
+  audit
+    .command('verify')
+    .option('--export <file>', 'check this export, without a database')
+    .option('--checkpoints <file>', 'signed heads; with --export needed, else those of this home')
+    .option('--public-key <key>', 'as `rosh audit public-key` printed it; else the key of this home')
+    .option('--json', 'print one JSON object')
+    .description('check every row, link and signed head; exits 1 when one is not as it was written')
+    .action(async (options: VerifyOptions) => {
+      const verdict = await judge(options, context).catch((error: unknown) => {
+        if (error instanceof AuditFileError) throw new CliError('bad-audit-file', error.message)
+        throw error
+      })
+      if (options.json) context.print(JSON.stringify({ ok: verdict.problems.length === 0, ...verdict }))
+      else {
+        for (const problem of verdict.problems) context.print(`BROKEN  ${problem}`)
+        context.print(
+          `${verdict.rows} rows, ${verdict.checkpoints} signed heads, ${verdict.problems.length} problems; head ${verdict.head.seq}`,
+        )
+      }
+      if (verdict.problems.length > 0) process.exitCode = EXIT.failed
+    })
+}
+
+async function judge(options: VerifyOptions, context: CliContext): Promise<ChainVerdict> {
+  const key = options.publicKey === undefined ? homeKey(context) : readPublicKey(options.publicKey)
+  if (!key) throw new CliError('bad-input', '--public-key: this is no key; `rosh audit public-key` prints one', EXIT.badInput)
+  if (options.export === undefined)
+    return withChain(context, async (chain, config) =>
+      verifyChain(chain.rows(), await checkpointsIn(options.checkpoints ?? checkpointPath(config)), key),
+    )
+  if (options.checkpoints === undefined)
+    throw new CliError('bad-input', '--checkpoints: needed with --export; without it a tail that was cut off is not seen', EXIT.badInput)
+  return verifyChain(exportedRows(options.export), await checkpointsIn(options.checkpoints), key)
+}
+
+async function checkpointsIn(file: string): ReturnType<typeof readCheckpoints> {
+  if (!existsSync(file)) throw new CliError('no-checkpoints', `there are no signed heads in ${file}`)
+  return readCheckpoints(file)
+}
+
+// Never makes secrets: whoever only checks must not leave a home behind.
+function homeKey(context: CliContext): KeyObject {
+  const home = homeFolder(context.env)
+  if (!existsSync(join(home, 'secrets.json')))
+    throw new CliError('bad-input', `--public-key: needed, since ${home} holds no secrets of a hub`, EXIT.badInput)
+  return signingKey(loadOrCreateSecrets(home).auditSigningKey).publicKey
+}
+
+async function withChain<T>(context: CliContext, work: (chain: AuditChain, config: Config) => Promise<T>): Promise<T> {
+  const config = configOf(context, { demo: readInstance(homeFolder(context.env))?.demo ?? false })
+  const { url } = await attachDatabase(config)
+  const pool = connect({ url, role: 'rosh_auditor', max: 1, applicationName: 'rosh audit' })
+  try {
+    return await work(postgresAuditChain(pool), config)
+  } finally {
+    await pool.end()
+  }
+}
+
+async function* lines(chain: AuditChain): AsyncGenerator<string> {
+  for await (const row of chain.rows()) yield `${JSON.stringify(row)}\n`
+}

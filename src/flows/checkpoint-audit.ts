@@ -1,0 +1,18 @@
+import type { AuditChain, CheckpointLog } from '../ports/audit-chain.ts'
+
+export type Checkpointed =
+  | { kind: 'signed'; seq: string }
+  /** Nothing was appended since the newest checkpoint. */
+  | { kind: 'unchanged'; seq: string }
+  /** The database no longer holds the row that was signed: nothing is signed from then on. */
+  | { kind: 'broken'; seq: string }
+
+/** Signs the head of the audit chain, when it still goes on from the newest checkpoint. */
+export async function checkpointAudit(chain: AuditChain, log: CheckpointLog): Promise<Checkpointed> {
+  const newest = await log.newest()
+  const { head, hashThen } = await chain.head(newest?.seq ?? '0')
+  if (newest && hashThen !== newest.hash) return { kind: 'broken', seq: newest.seq }
+  if (newest?.seq === head.seq) return { kind: 'unchanged', seq: head.seq }
+  await log.append(head)
+  return { kind: 'signed', seq: head.seq }
+}
