@@ -134,7 +134,9 @@ function marketplaceOf(
 ): { marketplace: Marketplace; http: HttpClient }[] {
   if (channel.marketplace === 'odoo') return []
   const origin = channel.marketplace === 'paris' ? config.paris.url : config.mercadolibre.apiBase
-  const plain = httpClient({ origin, timeoutMs: channel.timing.timeoutMs, connections: concurrencyOf(config, channel.id) + 4 })
+  // Deliveries and fetches each take what is allowed, sweeps and tokens a few more.
+  const connections = 2 * concurrencyOf(config, channel.id) + 4
+  const plain = httpClient({ origin, timeoutMs: channel.timing.timeoutMs, connections })
   const http = parts.seams.http ? parts.seams.http(plain) : plain
   return [
     {

@@ -16,7 +16,7 @@ const ChannelSettings = z.strictObject({
     .default('marketplace')
     .describe('Which system ships its orders and says how fulfilment stands'),
   requestsPerSecond: z.number().positive().max(10_000).default(200).describe('Rate of the account’s bucket'),
-  concurrency: z.number().int().min(1).max(200).default(16).describe('Requests in flight at once'),
+  concurrency: z.number().int().min(1).max(200).default(16).describe('Deliveries in flight at once, and fetches'),
   timing: Timing.optional(),
 })
 

@@ -13,7 +13,7 @@ export interface EventSubscriber {
   marketplaces: readonly Marketplace[]
   ports: Omit<ApplyPorts, 'marketplace'>
   erp: HintPorts
-  concurrency: number
+  concurrencyOf(channel: string): number
   bus: EventBus
   /** What this process has in hand, shared by everything that runs in it. */
   hands: Hands
@@ -45,10 +45,11 @@ export async function runEventSubscriber(subscriber: EventSubscriber, signal: Ab
 async function applyLoop(subscriber: EventSubscriber, marketplace: Marketplace, wake: Wake, signal: AbortSignal): Promise<void> {
   const { clock, log, hands } = subscriber
   const { inbox, leaseMs } = subscriber.ports
+  const most = subscriber.concurrencyOf(marketplace.channel)
   const loop = { name: `apply ${marketplace.channel}`, clock, log, wake, everyMs: subscriber.sweepMs, signal }
   await supervise(loop, () =>
     hands.together(async () => {
-      const claims = await inbox.claim(marketplace.channel, subscriber.concurrency, leaseMs)
+      const claims = await inbox.claim(marketplace.channel, most, leaseMs)
       await Promise.all(claims.map((claim) => applyOne(subscriber, marketplace, claim)))
       return claims.length > 0 ? 'again' : 'idle'
     }),

@@ -46,7 +46,7 @@ const STARTERS: Record<Service, Start> = {
           leaseMs: 60_000,
         },
         erp: { inbox: hub.claims, collect: collectPorts(hub), leaseMs: 60_000 },
-        concurrency: 8,
+        concurrencyOf: hub.concurrencyOf,
         bus: hub.bus,
         hands: hub.hands,
         clock: hub.clock,

@@ -108,7 +108,7 @@ function runSubscriber(on: Hub, signal: AbortSignal): Promise<void> {
         leaseMs: LEASE_MS,
       },
       erp: { inbox: claims, collect: collectPorts(on), leaseMs: LEASE_MS },
-      concurrency: 4,
+      concurrencyOf: () => 4,
       bus,
       hands,
       clock,
