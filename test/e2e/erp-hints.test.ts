@@ -64,5 +64,5 @@ test('while Odoo cannot be read a hint waits, and is applied once it answers aga
     ).rows[0]
   await until(async () => (await stateOf())?.cause === 'erp-unreachable')
   await running.odoo('DELETE', '/admin/faults')
-  await until(async () => (await stateOf())?.state === 'applied')
+  expect(await until(async () => (await stateOf())?.state === 'applied' && 'applied')).toBe('applied')
 })
