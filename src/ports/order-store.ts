@@ -1,8 +1,6 @@
-import type { CanonicalOrder, Fragment } from '../core/order.ts'
 import type { ErpBatch, ErpStock } from './erp.ts'
 import type { ClaimedEvent } from './inbox.ts'
 import type { Fetched } from './marketplace.ts'
-import type { Personal } from './target.ts'
 
 /** Drawn before a request, under a lease on the resource: an observation whose number is not the newest drawn is refused. */
 export interface FetchTicket {
@@ -55,12 +53,4 @@ export interface OrderStore {
   openErpOrderIds(days: number): Promise<string[]>
   /** Plans what the order is owed and has no version of yet. Answers how many versions that made. */
   replan(orderId: string): Promise<number>
-  read(orderId: string): Promise<StoredOrder | null>
-}
-
-export interface StoredOrder {
-  orderId: string
-  order: CanonicalOrder
-  personal: Personal | null
-  fragments: Fragment[]
 }

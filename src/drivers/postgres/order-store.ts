@@ -1,5 +1,4 @@
-import type { CanonicalOrder } from '../../core/order.ts'
-import type { FetchTicket, OrderStore, StoredOrder } from '../../ports/order-store.ts'
+import type { FetchTicket, OrderStore } from '../../ports/order-store.ts'
 import { currentTraceparent } from '../../telemetry.ts'
 import { beginCollect, endCollect, openErpOrderIds, storeCollected, storeStock, unseenErpVersions } from './collect-store.ts'
 import { applyFetched, type FetchedItem } from './apply-fetched.ts'
@@ -35,7 +34,6 @@ export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderSt
     unseenErpVersions: (versions) => unseenErpVersions(pool, versions),
     openErpOrderIds: (days) => openErpOrderIds(pool, days),
     replan: (orderId) => replan(pool, orderId, settings),
-    read: (orderId) => readOrder(pool, orderId, settings),
   }
 }
 
@@ -57,19 +55,4 @@ async function releaseFetch(pool: Pool, ticket: FetchTicket): Promise<void> {
     ticket.resource,
     ticket.fetchNo,
   ])
-}
-
-async function readOrder(pool: Pool, orderId: string, settings: ApplySettings): Promise<StoredOrder | null> {
-  const { rows } = await pool.query<{ canonical: CanonicalOrder; personal: Buffer | null; key_id: string | null }>(
-    `SELECT canonical, personal, key_id FROM silver_order WHERE id = $1`,
-    [orderId],
-  )
-  const row = rows[0]
-  if (!row) return null
-  const { rows: observed } = await pool.query<{ body: StoredOrder['fragments'][number] }>(
-    `SELECT body FROM observation WHERE order_id = $1 ORDER BY id`,
-    [orderId],
-  )
-  const personal = row.personal && row.key_id ? await settings.vault.open(row.key_id, orderId, row.personal) : null
-  return { orderId, order: row.canonical, personal, fragments: observed.map((o) => o.body) }
 }
