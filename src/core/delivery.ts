@@ -147,7 +147,7 @@ export function gateOf(code: IntegrationErrorCode, detail: IntegrationErrorDetai
 
 function limitMs(detail: IntegrationErrorDetail): number {
   const asked = detail.retryAfterMs ?? DEFAULT_LIMIT_MS
-  return Math.min(Math.max(asked, 0), LONGEST_LIMIT_MS)
+  return Number.isNaN(asked) ? DEFAULT_LIMIT_MS : Math.min(Math.max(asked, 0), LONGEST_LIMIT_MS)
 }
 
 function waitingCause(code: IntegrationErrorCode): CauseCode {
