@@ -1,6 +1,6 @@
 import { type Env, microsToLongText } from './env.ts'
 import { movesOf, pickingsOf } from './stock-picking.ts'
-import { find, type Row } from './tables.ts'
+import { find, type Row, type Value } from './tables.ts'
 
 /** The whole order as the ledger keeps it after every act: vendor names, one version-independent shape. */
 export function orderSnapshot(env: Env, order: Row): Record<string, unknown> {
@@ -32,6 +32,9 @@ export function orderSnapshot(env: Env, order: Row): Record<string, unknown> {
       state: row.state,
       tracking: row.carrier_tracking_ref ?? null,
       moves: movesOf(env, row).length,
+      demand: movesOf(env, row)
+        .filter((move) => move.state !== 'done' && move.state !== 'cancel')
+        .map((move) => ({ sku: skuOf(env, move.product_id), quantity: Number(move.product_uom_qty) })),
     })),
     tracking: pickings.map((row) => row.carrier_tracking_ref).findLast((one) => typeof one === 'string') ?? null,
     messages: messages.toReversed().map((row) => ({ body: row.body })),
@@ -42,12 +45,16 @@ export function orderSnapshot(env: Env, order: Row): Record<string, unknown> {
   }
 }
 
+function skuOf(env: Env, productId: unknown): Value {
+  return typeof productId === 'number' ? (find(env.tables, env.tx, 'product.product', productId)?.default_code ?? null) : null
+}
+
 function linesOf(env: Env, order: Row): Record<string, unknown>[] {
   const ids = (order.order_line as number[] | null) ?? []
   const rows = ids.map((id) => find(env.tables, env.tx, 'sale.order.line', id)).filter((row) => row !== undefined)
   return rows.map((line) => ({
     id: line.id,
-    sku: typeof line.product_id === 'number' ? (find(env.tables, env.tx, 'product.product', line.product_id)?.default_code ?? null) : null,
+    sku: skuOf(env, line.product_id),
     name: line.name,
     display_type: line.display_type ?? null,
     quantity: line.product_uom_qty,

@@ -1,9 +1,9 @@
 import { decimalsOf, nameOf } from './computed.ts'
 import { type Env, HUB_UID, microsToText } from './env.ts'
-import { mustHaveSender } from './chatter.ts'
+import { mustHaveSender, postMessage } from './chatter.ts'
 import { userError, validationError, valueError } from './odoo-error.ts'
 import { cancelPickings, hasDonePicking, planMoves } from './stock-picking.ts'
-import { find, get, insert, noteAct, patch, type Row, remove } from './tables.ts'
+import { find, get, insert, noteAct, patch, type Row, remove, type Value } from './tables.ts'
 import { lineAmounts, roundTo } from './taxes.ts'
 import { checkValues, plainValues } from './values.ts'
 
@@ -81,6 +81,7 @@ export function writeLine(env: Env, row: Row | null, given: Record<string, unkno
 
 function storeLine(env: Env, row: Row | null, given: Record<string, unknown>): Row {
   const values = plainValues(env, 'sale.order.line', given)
+  if (row) sayNewQuantity(env, row, values.product_uom_qty)
   if (row) return patch(env.tables, env.tx, { model: 'sale.order.line', id: row.id }, values)
   const product = typeof values.product_id === 'number' ? get(env.tables, env.tx, 'product.product', values.product_id) : null
   if (!product && !values.display_type) {
@@ -111,7 +112,26 @@ function storeLine(env: Env, row: Row | null, given: Record<string, unknown>): R
     { model: 'sale.order', id: order.id },
     { order_line: [...((order.order_line as number[] | null) ?? []), line.id] },
   )
+  if (product && order.state === 'sale') say(env, order.id, `Extra line with ${nameOf(env, 'product.product', product)}`)
   return line
+}
+
+/** A confirmed order logs what changes in it (both); 19 takes no quantity below what is delivered (source). */
+function sayNewQuantity(env: Env, line: Row, quantity: Value | undefined): void {
+  if (typeof quantity !== 'number' || quantity === line.product_uom_qty) return
+  const order = get(env.tables, env.tx, 'sale.order', Number(line.order_id))
+  if (order.state !== 'sale') return
+  if (env.tables.version === 19 && quantity < Number(line.qty_delivered ?? 0)) {
+    throw userError(
+      'The ordered quantity of a sale order line cannot be decreased below the amount already delivered. Instead, create a return in your inventory.',
+      'La cantidad pedida de una línea no puede ser menor que la entregada. En su lugar, cree una devolución en su inventario.',
+    )
+  }
+  say(env, order.id, `The ordered quantity has been updated. ${String(line.name)}: ${String(line.product_uom_qty)} -> ${quantity}`)
+}
+
+function say(env: Env, orderId: number, body: string): void {
+  postMessage(env, 'sale.order', orderId, { body, bodyIsHtml: false })
 }
 
 /** Line amounts and order totals, in the order's currency (CLP has no decimals). A confirmed order follows with its moves. */

@@ -18,6 +18,8 @@ export interface ErpWorld {
   wire?: Wire
   /** The ERP itself still refuses to cancel what was delivered a moment ago. */
   refusesLateCancel: boolean
+  /** A delivery keeps its pieces when the quantity of a confirmed order goes down. */
+  keepsDemand: boolean
   close(): Promise<void>
 }
 
@@ -62,6 +64,9 @@ export interface SeenOrder {
   note: string
   messages: string[]
   pickings: { state: string; tracking: string }[]
+  lines: { sku: string; quantity: number }[]
+  /** Pieces that its open deliveries hold, by SKU. */
+  toDeliver: Record<string, number>
 }
 
 export const CHANNEL = 'mercadolibre:1001'

@@ -2,6 +2,7 @@ import { amendsFromTheMarketplace } from './erp-amend.ts'
 import { collectsOrders } from './erp-collect.ts'
 import { holdsItsConnection } from './erp-connection.ts'
 import { createsOrders } from './erp-create.ts'
+import { followsThePack } from './erp-pack.ts'
 import type { ErpWorld } from './erp-world.ts'
 import { afterAll, beforeAll, describe } from './suite.ts'
 
@@ -22,6 +23,7 @@ export function erpConformance(name: string, make: () => Promise<ErpWorld>): voi
     collectsOrders(there)
     createsOrders(there)
     amendsFromTheMarketplace(there)
+    followsThePack(there)
     holdsItsConnection(there)
   })
 }

@@ -18,6 +18,7 @@ export function memoryErpWorld(): MemoryErpWorld {
     skus: SKUS,
     listedMinor: LISTED_MINOR,
     refusesLateCancel: true,
+    keepsDemand: false,
     person: personOf(book),
     open: ({ partner, writeTimeoutMs, password, database } = {}) => {
       const failsWith = password !== undefined ? ('unauthorized' as const) : database !== undefined ? ('unavailable' as const) : undefined
@@ -60,7 +61,21 @@ function personOf(book: MemoryErpBook): Person {
     see(id) {
       const { state, reference, origin, messages, picking } = orderOf(id)
       const pickings = picking ? [{ ...picking }] : []
-      return Promise.resolve({ state, totalMinor: totalOf(orderOf(id)), reference, origin, note: '', messages: [...messages], pickings })
+      const lines = orderOf(id).lines.map(({ sku, quantity }) => ({ sku: sku ?? '', quantity }))
+      const waiting = picking?.state === 'assigned' ? lines.filter((line) => line.quantity > 0) : []
+      const toDeliver = Object.fromEntries(waiting.map(({ sku, quantity }) => [sku, quantity]))
+      const seen = {
+        state,
+        totalMinor: totalOf(orderOf(id)),
+        reference,
+        origin,
+        note: '',
+        messages: [...messages],
+        pickings,
+        lines,
+        toDeliver,
+      }
+      return Promise.resolve(seen)
     },
     countByReference: (reference) => Promise.resolve([...book.orders.values()].filter((order) => order.reference === reference).length),
   }

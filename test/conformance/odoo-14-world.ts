@@ -45,6 +45,7 @@ export async function realOdooWorld(real: RealOdoo): Promise<ErpWorld> {
     listedMinor: 11_900, // 10000 on the pricelist, and IVA on top
     wire,
     refusesLateCancel: true,
+    keepsDemand: true,
     person: personOf(admin, { database, partnerId: partner[0] ?? 0, bareProductId: bare[0] ?? 0 }),
     async open(options = {}) {
       const { partner: name = `Compradores ${run}`, ...connection } = options
@@ -192,6 +193,29 @@ async function see(admin: Call, id: string): ReturnType<Person['see']> {
       fields: ['state', 'carrier_tracking_ref'],
     },
   )
+  const ofOrder = [
+    ['order_id', '=', Number(id)],
+    ['product_id', '!=', false],
+  ]
+  const rows = await admin<{ id: number; product_id: [number, string]; product_uom_qty: number }[]>(
+    'sale.order.line',
+    'search_read',
+    [ofOrder],
+    { fields: ['product_id', 'product_uom_qty'] },
+  )
+  const products = await admin<{ id: number; default_code: string }[]>('product.product', 'read', [rows.map((row) => row.product_id[0])], {
+    fields: ['default_code'],
+  })
+  const skuOf = (productId: number): string => products.find((product) => product.id === productId)?.default_code ?? ''
+  const open = [
+    ['sale_line_id', 'in', rows.map((row) => row.id)],
+    ['state', 'not in', ['done', 'cancel']],
+  ]
+  const moves = await admin<{ product_id: [number, string]; product_uom_qty: number }[]>('stock.move', 'search_read', [open], {
+    fields: ['product_id', 'product_uom_qty'],
+  })
+  const toDeliver: Record<string, number> = {}
+  for (const move of moves) toDeliver[skuOf(move.product_id[0])] = (toDeliver[skuOf(move.product_id[0])] ?? 0) + move.product_uom_qty
   const about = [
     ['model', '=', 'sale.order'],
     ['res_id', '=', Number(id)],
@@ -205,5 +229,7 @@ async function see(admin: Call, id: string): ReturnType<Person['see']> {
     note: order.note || '',
     messages: messages.map((message) => message.body),
     pickings: pickings.map((picking) => ({ state: picking.state, tracking: picking.carrier_tracking_ref || '' })),
+    lines: rows.map((row) => ({ sku: skuOf(row.product_id[0]), quantity: row.product_uom_qty })),
+    toDeliver,
   }
 }

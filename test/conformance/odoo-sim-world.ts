@@ -28,6 +28,7 @@ export async function odooSimWorld(version: 14 | 19): Promise<ErpWorld> {
     listedMinor: 11_900,
     wire,
     refusesLateCancel: version === 14,
+    keepsDemand: version === 14,
     person: personOf(admin),
     async open({ partner = 'Compradores', database = 'odoo', ...rest } = {}) {
       const erp = await odooErp({
@@ -71,7 +72,14 @@ interface Snapshot {
   origin: string | null
   note: string | null
   messages: { body: string }[]
-  pickings: { state: string; tracking: string | null }[]
+  pickings: { state: string; tracking: string | null; demand: { sku: string | null; quantity: number }[] }[]
+  lines: { sku: string | null; quantity: number; display_type: string | null }[]
+}
+
+function demandOf({ pickings }: Snapshot): Record<string, number> {
+  const pieces: Record<string, number> = {}
+  for (const { sku, quantity } of pickings.flatMap((picking) => picking.demand)) pieces[sku ?? ''] = (pieces[sku ?? ''] ?? 0) + quantity
+  return pieces
 }
 
 function personOf(admin: Admin): Person {
@@ -111,6 +119,8 @@ function personOf(admin: Admin): Person {
         note: order.note ?? '',
         messages: order.messages.map((message) => message.body),
         pickings: order.pickings.map(({ state, tracking }) => ({ state, tracking: tracking ?? '' })),
+        lines: order.lines.filter((line) => line.display_type === null).map(({ sku, quantity }) => ({ sku: sku ?? '', quantity })),
+        toDeliver: demandOf(order),
       }
     },
     async countByReference(reference) {

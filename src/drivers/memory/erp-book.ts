@@ -1,6 +1,8 @@
 import type { ShownContent } from '../../ports/target.ts'
 
 export interface MemoryErpLine {
+  /** The hub's id of it; absent for a line that a person typed. */
+  lineId?: string
   /** null is a product without SKU. */
   sku: string | null
   quantity: number

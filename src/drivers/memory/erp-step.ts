@@ -28,27 +28,46 @@ function cancelStep({ lifecycle, extra }: ShownContent): Step {
 function openStep(desired: DesiredOrder, content: ShownContent): Step {
   const { extra } = content
   if (content.lifecycle === 'cancelled') return { kind: 'refused', cause: 'erp-conflict', summary: 'a person cancelled the order' }
-  if (extra.state === 'draft') {
-    if (extra.edited) return { kind: 'refused', cause: 'erp-conflict', summary: 'a person changed the lines' }
-    if (!sameLines(desired, content)) return { kind: 'unsupported', operation: 'update' }
+  const lines = lineStep(desired, content)
+  if (lines) return lines
+  const isOurs = extra.state === 'draft' || !extra.edited
+  if (isOurs) {
     const expected = `${desired.totalMinor} ${desired.currency}`
     if (desired.totalMinor !== null && expected !== `${content.totalMinor} ${content.currency}`) {
       const summary = `it adds up to ${content.totalMinor} ${content.currency}, not ${expected}`
       return { kind: 'refused', cause: 'totals-mismatch', summary }
     }
-    if (desired.confirm) return { kind: 'send', operation: 'confirm' }
+    if (desired.confirm && extra.state === 'draft') return { kind: 'send', operation: 'confirm' }
   }
   return noteStep(desired, content) ?? trackStep(desired, content) ?? DONE
 }
 
-function sameLines(desired: DesiredOrder, { lines }: ShownContent): boolean {
-  return (
-    desired.lines.length === lines.length &&
-    desired.lines.every(({ sku, quantity, unitPriceMinor }, i) => {
-      const there = lines[i]
-      return there?.sku === sku && there.quantity === quantity && (unitPriceMinor === null || there.unitPriceMinor === unitPriceMinor)
-    })
-  )
+/** Lines as the ERP holds them, with the hub's ids; what the driver keeps of a look-up for the next step. */
+export type HeldLine = { lineId: string | null; sku: string; quantity: string; unitPriceMinor: number }
+
+/** A line more is appended and one less goes to quantity 0, while no person changed the order; nothing else is written. */
+function lineStep(desired: DesiredOrder, { extra }: ShownContent): Step | undefined {
+  const held = JSON.parse(String(extra.held)) as HeldLine[]
+  const { missing, surplus } = lineChanges(desired, held)
+  const others = held.filter((line) => line.quantity !== '0' && !surplus.includes(line) && !isWanted(desired, line))
+  if (missing.length === 0 && surplus.length === 0 && others.length === 0) return undefined
+  if (extra.edited && (extra.state === 'draft' || missing.length > 0 || surplus.length > 0))
+    return { kind: 'refused', cause: 'erp-conflict', summary: 'a person changed the lines' }
+  if (others.length > 0) return extra.edited ? undefined : { kind: 'unsupported', operation: 'update' }
+  if (surplus.length > 0 && extra.delivered) return { kind: 'refused', cause: 'erp-conflict', summary: 'a cancelled line is delivered' }
+  return { kind: 'send', operation: 'update' }
+}
+
+export function lineChanges(desired: DesiredOrder, held: readonly HeldLine[]): { missing: DesiredOrder['lines']; surplus: HeldLine[] } {
+  return {
+    missing: desired.lines.filter((line) => !held.some((one) => one.lineId === line.lineId)),
+    surplus: held.filter((one) => one.lineId !== null && one.quantity !== '0' && !desired.lines.some((line) => line.lineId === one.lineId)),
+  }
+}
+
+function isWanted(desired: DesiredOrder, { lineId, sku, quantity, unitPriceMinor }: HeldLine): boolean {
+  const line = desired.lines.find((one) => one.lineId === lineId)
+  return line?.sku === sku && line.quantity === quantity && (line.unitPriceMinor === null || line.unitPriceMinor === unitPriceMinor)
 }
 
 function noteStep(desired: DesiredOrder, { extra }: ShownContent): Step | undefined {

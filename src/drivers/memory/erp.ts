@@ -5,7 +5,7 @@ import { quantityFrom } from '../../core/money.ts'
 import type { Erp } from '../../ports/erp.ts'
 import type { Sent, Shown, Wanted } from '../../ports/target.ts'
 import { cancelOrder, confirmOrder, type MemoryErpBook, type MemoryErpLine, type MemoryErpOrder, totalOf } from './erp-book.ts'
-import { noteOf, nextErpStep, noteText } from './erp-step.ts'
+import { type HeldLine, lineChanges, nextErpStep, noteOf, noteText } from './erp-step.ts'
 import { changedOrders, changedStock, createdOrders, findOrders, readBatch } from './erp-reading.ts'
 
 export interface MemoryErpOptions {
@@ -69,11 +69,8 @@ function orderOf(book: MemoryErpBook, { desired, externalId, reference }: Wanted
 function shownOf(order: MemoryErpOrder | undefined): Shown {
   if (!order) return { kind: 'absent' }
   const { id, state, currency, picking, tracked, told, byHub } = order
-  const lines = order.lines.map(({ sku, quantity, unitPriceMinor }) => ({
-    sku: sku ?? '',
-    quantity: quantityFrom(quantity) ?? '0',
-    unitPriceMinor,
-  }))
+  const held = order.lines.map(heldLine)
+  const lines = held.filter((line) => line.quantity !== '0').map(({ sku, quantity, unitPriceMinor }) => ({ sku, quantity, unitPriceMinor }))
   return {
     kind: 'found',
     externalId: id,
@@ -90,9 +87,14 @@ function shownOf(order: MemoryErpOrder | undefined): Shown {
         tracked,
         told,
         edited: byHub !== null && JSON.stringify(byHub.lines) !== JSON.stringify(lines),
+        held: JSON.stringify(held),
       },
     },
   }
+}
+
+function heldLine({ lineId, sku, quantity, unitPriceMinor }: MemoryErpLine): HeldLine {
+  return { lineId: lineId ?? null, sku: sku ?? '', quantity: quantityFrom(quantity) ?? '0', unitPriceMinor }
 }
 
 async function create(
@@ -105,26 +107,37 @@ async function create(
     book.partners.add(partner)
     return { externalId: null, shown: { kind: 'absent' } }
   }
-  const lines = desired.lines.map((line): MemoryErpLine => {
-    const product = book.products.get(line.sku)
-    if (!product)
-      throw new IntegrationError('rejected', { causeCode: 'sku-unknown', summary: `the ERP has no product with the SKU ${line.sku}` })
-    return { sku: line.sku, quantity: Number(line.quantity), unitPriceMinor: line.unitPriceMinor ?? product.priceMinor }
-  })
+  const lines = desired.lines.map((line) => lineFor(book, line))
   if (orderOf(book, wanted)) throw new IntegrationError('conflict', { summary: 'the order is there already' })
-  const typed = lines.map(({ sku, quantity, unitPriceMinor }) => ({
-    sku: sku ?? '',
-    quantity: quantityFrom(quantity) ?? '0',
-    unitPriceMinor,
-  }))
   const order = book.add({
     lines,
     reference: wanted.reference,
     origin: desired.origin,
-    byHub: { channel: desired.origin, lines: typed },
+    byHub: { channel: desired.origin, lines: asWritten(lines) },
     currency: desired.currency ?? 'CLP',
   })
   return { externalId: order.id, shown: shownOf(order) }
+}
+
+function lineFor(book: MemoryErpBook, { lineId, sku, quantity, unitPriceMinor }: DesiredOrder['lines'][number]): MemoryErpLine {
+  const product = book.products.get(sku)
+  if (product) return { lineId, sku, quantity: Number(quantity), unitPriceMinor: unitPriceMinor ?? product.priceMinor }
+  throw new IntegrationError('rejected', { causeCode: 'sku-unknown', summary: `the ERP has no product with the SKU ${sku}` })
+}
+
+function asWritten(lines: readonly MemoryErpLine[]): { sku: string; quantity: string; unitPriceMinor: number }[] {
+  return lines
+    .filter((line) => line.quantity !== 0)
+    .map(heldLine)
+    .map(({ sku, quantity, unitPriceMinor }) => ({ sku, quantity, unitPriceMinor }))
+}
+
+// Decided anew from what is there: what another sender appended meanwhile is not appended again.
+function writeLines(book: MemoryErpBook, order: MemoryErpOrder, desired: DesiredOrder): void {
+  const { missing, surplus } = lineChanges(desired, order.lines.map(heldLine))
+  order.lines.push(...missing.map((line) => lineFor(book, line)))
+  for (const line of order.lines) if (surplus.some((one) => one.lineId === line.lineId)) line.quantity = 0
+  if (order.byHub) order.byHub.lines = asWritten(order.lines)
 }
 
 async function amend(book: MemoryErpBook, wanted: Wanted, desired: DesiredOrder, operation: Operation): Promise<Sent> {
@@ -134,6 +147,7 @@ async function amend(book: MemoryErpBook, wanted: Wanted, desired: DesiredOrder,
   const order = await book.write(known.id, (one) => {
     if (operation === 'confirm') confirmOrder(one)
     else if (operation === 'cancel') cancelOrder(one)
+    else if (operation === 'update') writeLines(book, one, desired)
     else if (operation === 'note') {
       one.told = noteOf(desired)
       one.messages.push(noteText(wanted.reference, desired))

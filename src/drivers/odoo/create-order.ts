@@ -33,6 +33,17 @@ export async function resolveIngredients(
   return { partner, ...(await resolveProducts(read, desired)) }
 }
 
+/** What the lines need that a late order of the pack brings to an order which is there already. */
+export async function resolveAppended(
+  read: Read,
+  desired: DesiredOrder,
+  lineIds: readonly string[],
+  partnerId: number,
+): Promise<Ingredients> {
+  const lines = desired.lines.filter((line) => lineIds.includes(line.lineId))
+  return { partner: { kind: 'known', id: partnerId }, ...(await resolveProducts(read, { ...desired, lines })) }
+}
+
 // A generic partner takes the buyers of a whole marketplace: by configured id, by name, by our external id (it may have been renamed),
 // else it is created.
 async function resolvePartner(read: Read, marketplace: string, wanted: string | number): Promise<Ingredients['partner']> {
@@ -97,6 +108,35 @@ export function orderLoad(
     return row
   })
   return { model: 'sale.order', method: 'load', args: { fields, data } }
+}
+
+/** The one request that appends lines: `load` of the lines alone, each under its own external id. An order is not loaded again once it is confirmed. */
+export function lineLoad(
+  wanted: Wanted,
+  desired: DesiredOrder,
+  how: {
+    orderId: number
+    lineIds: readonly string[]
+    products: ReadonlyMap<string, number>
+    taxMode: TaxMode
+    schema: Connection['schema']
+  },
+): OdooCall {
+  const { orderId, lineIds, products, taxMode, schema } = how
+  const slug = orderSlug(desired.origin, wanted.reference)
+  const priced = desired.lines.every((line) => line.unitPriceMinor !== null)
+  const taxed = priced && taxMode.kind === 'price-included-tax'
+  const fields = ['id', 'order_id/.id', 'product_id/.id', 'product_uom_qty']
+  if (priced) fields.push('price_unit')
+  if (taxed) fields.push(`${schema.lineTaxField}/.id`)
+  const lines = desired.lines.filter((line) => lineIds.includes(line.lineId))
+  const data = lines.map((line) => {
+    const row = [`${HUB_MODULE}.${lineSlug(slug, line.lineId)}`, String(orderId), String(products.get(line.sku)), line.quantity]
+    if (priced) row.push(decimalText(line.unitPriceMinor ?? 0, desired.currency ?? ''))
+    if (taxed) row.push(String(taxMode.taxId))
+    return row
+  })
+  return { model: 'sale.order.line', method: 'load', args: { fields, data } }
 }
 
 export const LoadAnswer = z.object({

@@ -3,8 +3,9 @@ import type { Shown, Wanted } from '../../ports/target.ts'
 import { changedOrders, changedStock, findOrders, orderVersionsSince } from './changes.ts'
 import { odooClient, type OdooClientOptions } from './client.ts'
 import type { Connection } from './connection.ts'
-import { type Ingredients, resolveIngredients, type TaxMode } from './create-order.ts'
+import { type Ingredients, resolveAppended, resolveIngredients, type TaxMode } from './create-order.ts'
 import { erpHealth } from './health.ts'
+import { lineWorkIn } from './line-work.ts'
 import { findBinding, loggedRead, showOrder } from './look-up.ts'
 import type { Read } from './order-reading.ts'
 import { nextStep } from './order-steps.ts'
@@ -76,8 +77,11 @@ async function lookUp({ read, connection, options, memory }: LookUp, wanted: Wan
     if (willCreate) memory.ingredients.set(wanted, await resolveIngredients(read, desired, options.channelPartners))
     return { kind: 'absent' }
   }
-  const shown = await showOrder(read, connection, found)
-  if (shown.kind === 'found') shown.content.extra.declined = memory.takeDeclined(shown.externalId, found.order.write_date)
+  const shown = await showOrder(read, connection, found, wanted)
+  if (shown.kind === 'absent' || desired.kind === 'stock') return shown
+  shown.content.extra.declined = memory.takeDeclined(shown.externalId, found.order.write_date)
+  const { missing } = lineWorkIn(String(shown.content.extra.lineWork))
+  if (missing.length > 0) memory.ingredients.set(wanted, await resolveAppended(read, desired, missing, found.order.partner_id?.id ?? 0))
   return shown
 }
 

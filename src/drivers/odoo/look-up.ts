@@ -16,7 +16,8 @@ import {
   readPickings,
   readSkus,
 } from './order-reading.ts'
-import { digestOf, type OrderExtra } from './order-steps.ts'
+import { findLineWork, type HeldLines, stillToDeliver } from './line-work.ts'
+import { digestOf, type OrderExtra, sameLines } from './order-steps.ts'
 import {
   amountFrom,
   fulfilmentOf,
@@ -60,8 +61,12 @@ export async function findBinding(
 }
 
 /** Reads what the next step is decided from. */
-export async function showOrder(read: Read, connection: Connection, found: { order: OrderRecord; copies: number }): Promise<Shown> {
-  const { order, copies } = found
+export async function showOrder(
+  read: Read,
+  connection: Connection,
+  { order, copies }: { order: OrderRecord; copies: number },
+  wanted: Wanted,
+): Promise<Shown> {
   const rows = await readLineRows(read, connection.schema, order.order_line)
   const checked = checkedLines(order.order_line.map((id) => rows.get(id)).filter((row) => row !== undefined))
   if ('problem' in checked)
@@ -69,39 +74,64 @@ export async function showOrder(read: Read, connection: Connection, found: { ord
   const skus = await readSkus(read, productIdsOf(rows.values()))
   const pickings = await readPickings(read, connection.schema, [order.id])
   const markers = await readMarkers(read, order.id)
-  return {
-    kind: 'found',
-    externalId: String(order.id),
-    content: contentOf({ order, copies, lines: checked.lines, skus, pickings, markers }, connection),
-  }
+  const goods = checked.lines.filter((line) => !line.display_type?.startsWith('line_'))
+  const held: HeldLines = { lines: goods, skuOf: (line) => skus.get(line.product_id?.id ?? 0) ?? '', uid: connection.uid }
+  const content = contentOf({ order, copies, goods, lines: checked.lines, pickings, markers }, held, connection)
+  Object.assign(content.extra, await lineFacts(read, connection, { wanted, held, content }))
+  return { kind: 'found', externalId: String(order.id), content }
+}
+
+// Asked only of an order that the hub created and that is not on its way out: every answer costs requests.
+async function lineFacts(
+  read: Read,
+  connection: Connection,
+  { wanted, held, content }: { wanted: Wanted; held: HeldLines; content: ShownContent },
+): Promise<Pick<OrderExtra, 'lineWork' | 'stillToDeliver'>> {
+  const { desired, reference } = wanted
+  const nothing = { lineWork: '', stillToDeliver: '' }
+  if (desired.kind !== 'order' || desired.origin === 'odoo' || desired.lifecycle === 'cancelled' || content.lifecycle === 'cancelled')
+    return nothing
+  if (!sameLines(desired, content.extra as OrderExtra))
+    return { ...nothing, lineWork: JSON.stringify(await findLineWork(read, desired, { reference, held })) }
+  return { ...nothing, stillToDeliver: (await stillToDeliver(read, connection, held)).join(', ') }
 }
 
 interface Read1 {
   order: OrderRecord
   copies: number
+  goods: LineRecord[]
+  /** Sections and remarks too. */
   lines: LineRecord[]
-  skus: ReadonlyMap<number, string>
   pickings: PickingRecord[]
   markers: string[]
 }
 
-function contentOf({ order, copies, lines, skus, pickings, markers }: Read1, { uid, schema }: Connection): ShownContent {
+/** OdooBot: what Odoo computes anew under its own rights, a confirmation's lines among it, carries its name. */
+const ODOO_ITSELF = 1
+
+function contentOf({ order, copies, goods, lines, pickings, markers }: Read1, { skuOf }: HeldLines, connection: Connection): ShownContent {
+  const { uid, schema } = connection
   const currency = order.currency_id?.name ?? ''
-  const goods = lines.filter((line) => !line.display_type?.startsWith('line_'))
-  const skuOf = (line: LineRecord): string => skus.get(line.product_id?.id ?? 0) ?? ''
-  const written = goods.map((line) => ({
+  // A confirmed order keeps a line that was taken back, at quantity 0.
+  const counted = goods.filter((line) => line.product_uom_qty !== 0)
+  const written = counted.map((line) => ({
     sku: skuOf(line),
     quantity: quantityText(line.product_uom_qty),
     price: quantityText(line.price_unit),
   }))
   const outgoing = pickings.filter((picking) => picking.picking_type_code === 'outgoing' && picking.state !== 'cancel')
+  const writers = [order.write_uid, ...lines.map((line) => line.write_uid)].flatMap((writer) => writer?.id ?? [])
   const extra: OrderExtra = {
     state: order.state,
     name: order.name,
     writeDate: order.write_date,
     linesDigest: digestOf(written, false),
     pricedDigest: digestOf(written, true),
-    editedByPerson: [order.write_uid, ...lines.map((line) => line.write_uid)].some((writer) => writer !== null && writer.id !== uid),
+    lineWork: '',
+    stillToDeliver: '',
+    locked: order.locked === true || order.state === 'done',
+    editedByPerson: writers.some((id) => id !== uid),
+    personWrote: writers.some((id) => id !== uid && id !== ODOO_ITSELF),
     delivered: outgoing.some((picking) => picking.state === 'done'),
     invoiced: (order.invoice_count ?? 0) > 0,
     markers: markers.join(' '),
@@ -115,7 +145,7 @@ function contentOf({ order, copies, lines, skus, pickings, markers }: Read1, { u
     fulfilment: isConfirmed(order.state) ? fulfilmentOf(pickings).fulfilment : 'none',
     currency: currency || null,
     totalMinor: amountFrom(order.amount_total, currency) ?? null,
-    lines: goods.map((line) => {
+    lines: counted.map((line) => {
       const totalMinor = amountFrom(line.price_total, currency)
       const unitPriceMinor = totalMinor === undefined ? null : grossUnitPrice(totalMinor, line.product_uom_qty)
       return { sku: skuOf(line), quantity: quantityText(line.product_uom_qty), unitPriceMinor }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { DesiredOrder } from '../../core/desired.ts'
 import type { Shown, Wanted } from '../../ports/target.ts'
 import { noteOf } from './chatter.ts'
+import type { LineWork } from './line-work.ts'
 import { digestOf, nextStep, type OrderExtra } from './order-steps.ts'
 
 const LINES = [{ lineId: 'l1', sku: 'SKU-001', quantity: '2', unitPriceMinor: 12_990 }]
@@ -45,7 +46,11 @@ const found = (extra: Partial<OrderExtra> = {}, totalMinor = 25_980): Shown => (
       writeDate: '2026-11-23 10:00:00',
       linesDigest: digestOf(DIGESTED, false),
       pricedDigest: digestOf(DIGESTED, true),
+      lineWork: '',
+      stillToDeliver: '',
+      locked: false,
       editedByPerson: false,
+      personWrote: false,
       delivered: false,
       invoiced: false,
       markers: '',
@@ -146,7 +151,13 @@ describe('where a confirmed order is', () => {
     ['a person’s later edit stays', wanted(), sale({ pricedDigest: 'other', editedByPerson: true }), { kind: 'done' }],
     ['the marketplace’s is unsupported', wanted(), sale({ pricedDigest: 'other' }), { kind: 'unsupported', operation: 'update' }],
     ['locked is confirmed', wanted(), found({ state: 'done' }), { kind: 'done' }],
-    ['its total is no longer compared', wanted(), found({ state: 'sale' }, 1), { kind: 'done' }],
+    [
+      'its total is compared while nobody else wrote it',
+      wanted(),
+      found({ state: 'sale' }, 1),
+      { kind: 'refused', cause: 'totals-mismatch' },
+    ],
+    ['and no longer once a person did', wanted(), found({ state: 'sale', editedByPerson: true, personWrote: true }, 1), { kind: 'done' }],
   ])('%s', (_what, version, shown, step) => {
     expect(nextStep(version, shown)).toMatchObject(step)
   })
@@ -155,6 +166,50 @@ describe('where a confirmed order is', () => {
     const born = wanted({ ...shipped, origin: 'odoo', lifecycle: 'cancelled', lines: [] })
     expect(nextStep(born, sale({ outgoing: outgoing('') }))).toEqual({ kind: 'send', operation: 'note' })
     expect(nextStep(born, sale({ markers: noted }))).toEqual({ kind: 'done', reason: 'already-there' })
+  })
+})
+
+describe('where the lines of a pack changed', () => {
+  const changed = (work: Partial<LineWork>, extra: Partial<OrderExtra> = {}): Shown =>
+    found({ state: 'sale', pricedDigest: 'other', lineWork: JSON.stringify({ missing: [], surplus: [], other: false, ...work }), ...extra })
+  const more = { missing: ['l2'] }
+  const less = { surplus: [{ id: 9, sku: 'SKU-002', used: false }] }
+  const update = { kind: 'send', operation: 'update' }
+  test.each([
+    ['a late one is appended', changed(more), update],
+    ['before the confirmation too', changed(more, { state: 'draft' }), update],
+    ['a cancelled one goes to zero', changed(less), update],
+    ['both are written', changed({ ...more, ...less }), update],
+    [
+      'none where a person wrote the order',
+      changed(more, { editedByPerson: true, personWrote: true }),
+      { kind: 'refused', cause: 'erp-conflict' },
+    ],
+    [
+      'nor where one wrote it before the confirmation',
+      changed(less, { state: 'draft', editedByPerson: true, personWrote: true }),
+      { kind: 'refused', cause: 'erp-conflict' },
+    ],
+    ['also where Odoo itself wrote last', changed(more, { editedByPerson: true }), update],
+    [
+      'but not where that may hide a person',
+      changed({ ...more, other: true }, { editedByPerson: true }),
+      { kind: 'refused', cause: 'erp-conflict' },
+    ],
+    ['none where the order is locked', changed(more, { locked: true }), { kind: 'refused', cause: 'erp-conflict' }],
+    ['none where more differs', changed({ ...more, other: true }), { kind: 'unsupported', operation: 'update' }],
+    [
+      'what is delivered is not taken back',
+      changed({ surplus: [{ id: 9, sku: 'SKU-002', used: true }] }),
+      { kind: 'refused', cause: 'erp-conflict' },
+    ],
+    [
+      'what a delivery still holds waits for a person',
+      found({ state: 'sale', stillToDeliver: 'SKU-002' }),
+      { kind: 'refused', cause: 'erp-conflict' },
+    ],
+  ])('%s', (_what, shown, step) => {
+    expect(nextStep(wanted(), shown)).toMatchObject(step)
   })
 })
 

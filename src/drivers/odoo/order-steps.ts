@@ -5,6 +5,7 @@ import type { DesiredOrder } from '../../core/desired.ts'
 import { decimalText, quantityFrom } from '../../core/money.ts'
 import type { Shown, ShownContent, Wanted } from '../../ports/target.ts'
 import { noteOf, wasReported } from './chatter.ts'
+import { lineWorkIn } from './line-work.ts'
 import { isConfirmed } from './sale-order.ts'
 
 /** What the driver keeps of a look-up in `ShownContent.extra`: everything that the next step is decided from. */
@@ -15,8 +16,15 @@ export const OrderExtra = z.object({
   /** Digests of the lines as Odoo holds them (SKU, quantity; and the price as written). */
   linesDigest: z.string(),
   pricedDigest: z.string(),
-  /** Somebody else than the hub wrote the order or a line last. */
+  /** What of lines that differ the hub may write (`LineWork` as JSON); empty when nothing was asked of it. */
+  lineWork: z.string(),
+  /** SKUs that the marketplace cancelled and whose pieces a delivery still holds, joined by commas. */
+  stillToDeliver: z.string(),
+  locked: z.boolean(),
+  /** Somebody else than the hub wrote the order or a line last; may be Odoo itself, under which a person's edit can hide. */
   editedByPerson: z.boolean(),
+  /** The same, and not Odoo itself. */
+  personWrote: z.boolean(),
   /** A delivery to the customer is done. */
   delivered: z.boolean(),
   invoiced: z.boolean(),
@@ -44,7 +52,7 @@ export function nextStep(wanted: Wanted, shown: Shown): Step {
   if (desired.lifecycle === 'cancelled') return towardsCancelled(extra)
   if (extra.state === 'cancel')
     return refused('erp-conflict', `${extra.name} was cancelled in Odoo, and the marketplace still holds the order`)
-  return isConfirmed(extra.state) ? whenConfirmed(wanted, desired, extra) : whenDraft(wanted, desired, shown.content, extra)
+  return isConfirmed(extra.state) ? whenConfirmed(wanted, desired, shown.content, extra) : whenDraft(wanted, desired, shown.content, extra)
 }
 
 const DONE: Step = { kind: 'done', reason: 'already-there' }
@@ -71,10 +79,7 @@ function towardsCancelled(extra: OrderExtra): Step {
 }
 
 function whenDraft(wanted: Wanted, desired: DesiredOrder, content: ShownContent, extra: OrderExtra): Step {
-  if (!sameLines(desired, extra)) {
-    if (extra.editedByPerson) return refused('erp-conflict', `a person changed the lines of ${extra.name} before it was confirmed`)
-    return { kind: 'unsupported', operation: 'update' }
-  }
+  if (!sameLines(desired, extra)) return lineStep(extra, false)
   const mismatch = totalsProblem(desired, content)
   if (desired.confirm && mismatch) return refused('totals-mismatch', `${extra.name}: ${mismatch}`)
   if (desired.confirm && extra.declined === 'confirm') return refused('erp-write-failing', `Odoo does not confirm ${extra.name}`)
@@ -82,13 +87,40 @@ function whenDraft(wanted: Wanted, desired: DesiredOrder, content: ShownContent,
   return noteMissing(wanted, desired, extra) ? { kind: 'send', operation: 'note' } : DONE
 }
 
-function whenConfirmed(wanted: Wanted, desired: DesiredOrder, extra: OrderExtra): Step {
+function whenConfirmed(wanted: Wanted, desired: DesiredOrder, content: ShownContent, extra: OrderExtra): Step {
   if (noteMissing(wanted, desired, extra)) return { kind: 'send', operation: 'note' }
   const tracking = trackingWork(desired, extra)
   if (tracking.write.length > 0) return { kind: 'send', operation: 'track' }
   if (tracking.foreign) return refused('erp-conflict', `a person wrote another tracking number on the delivery of ${extra.name}`)
-  // What a person changed after the confirmation stays; what the marketplace changed cannot be written any more.
-  return sameLines(desired, extra) || extra.editedByPerson ? DONE : { kind: 'unsupported', operation: 'update' }
+  if (!sameLines(desired, extra)) return lineStep(extra, true)
+  if (extra.stillToDeliver !== '')
+    return refused(
+      'erp-conflict',
+      `${extra.stillToDeliver} was cancelled at the marketplace and stands at 0 in ${extra.name}, but its delivery still holds the pieces: take them out there`,
+    )
+  const mismatch = extra.personWrote ? undefined : totalsProblem(desired, content)
+  return mismatch ? refused('totals-mismatch', `${extra.name} is confirmed: ${mismatch}`) : DONE
+}
+
+/**
+ * Lines that differ. A line more (a late order of the pack) is appended, one less (a cancelled one) goes to quantity 0; both only while
+ * nobody but the hub changed the order. What a person changed after the confirmation stays; other changes of the marketplace are not written.
+ */
+function lineStep(extra: OrderExtra, confirmed: boolean): Step {
+  const { missing, surplus, other } = lineWorkIn(extra.lineWork)
+  const when = confirmed ? '' : ' before it was confirmed'
+  if (missing.length === 0 && surplus.length === 0) {
+    if (!extra.editedByPerson) return { kind: 'unsupported', operation: 'update' }
+    return confirmed ? DONE : refused('erp-conflict', `a person changed the lines of ${extra.name}${when}`)
+  }
+  if (extra.personWrote || (other && extra.editedByPerson))
+    return refused('erp-conflict', `a person changed ${extra.name}${when}, and the marketplace changed its lines: decide on both`)
+  if (other) return { kind: 'unsupported', operation: 'update' }
+  if (extra.locked) return refused('erp-conflict', `${extra.name} is locked, and the marketplace changed its lines`)
+  const used = surplus.find((line) => line.used)
+  if (used)
+    return refused('erp-conflict', `${used.sku} was cancelled at the marketplace, and ${extra.name} delivered or invoiced it already`)
+  return { kind: 'send', operation: 'update' }
 }
 
 /** Outgoing deliveries to write the tracking number on, and whether one holds a number that the hub never wrote. */
@@ -114,8 +146,8 @@ export function digestOf(lines: readonly DigestedLine[], withPrices: boolean): s
   return createHash('sha256').update(texts.join('\n')).digest('hex').slice(0, 32)
 }
 
-// An order whose prices come from Odoo's own pricelist is compared without them.
-function sameLines({ lines, currency }: DesiredOrder, extra: OrderExtra): boolean {
+/** Whether Odoo holds these lines. An order whose prices come from Odoo's own pricelist is compared without them. */
+export function sameLines({ lines, currency }: DesiredOrder, extra: Pick<OrderExtra, 'linesDigest' | 'pricedDigest'>): boolean {
   const priced = lines.every((line) => line.unitPriceMinor !== null)
   const said = lines.map(({ sku, quantity, unitPriceMinor }) => ({
     sku,

@@ -28,6 +28,7 @@ export const OrderRecord = z.object({
   pricelist_id: Reference.optional(),
   company_id: Reference.optional(),
   invoice_count: z.number().optional(),
+  locked: z.boolean().optional(),
 })
 export type OrderRecord = z.infer<typeof OrderRecord>
 
@@ -38,7 +39,10 @@ export const LineRecord = z.object({
   product_uom_qty: z.number(),
   price_unit: z.number(),
   price_total: z.number(),
+  qty_delivered: z.number().optional(),
+  qty_invoiced: z.number().optional(),
   display_type: Text.optional(),
+  create_uid: Reference.optional(),
   write_uid: Reference,
 })
 export type LineRecord = z.infer<typeof LineRecord>

@@ -6,7 +6,8 @@ import type { Sent, Shown, Wanted } from '../../ports/target.ts'
 import { noteOf } from './chatter.ts'
 import type { CallContext, OdooClient } from './client.ts'
 import type { Connection } from './connection.ts'
-import { type Ingredients, LoadAnswer, loadedId, orderLoad, partnerLoad, productQuestion, type TaxMode } from './create-order.ts'
+import { type Ingredients, lineLoad, LoadAnswer, loadedId, orderLoad, partnerLoad, productQuestion, type TaxMode } from './create-order.ts'
+import { lineWorkIn } from './line-work.ts'
 import { faultOf } from './odoo-error.ts'
 import { OrderExtra, trackingWork } from './order-steps.ts'
 
@@ -42,6 +43,7 @@ export async function sendOrder(settings: SendSettings, operation: Operation, se
     case 'track':
       return await sendTracking(settings, sending, target)
     case 'update':
+      return await sendLines(settings, sending, target)
     case 'stock':
       throw new IntegrationError('unsupported', { summary: `Odoo takes no ${operation} from the hub` })
   }
@@ -68,6 +70,25 @@ async function sendCreate(
   const call = orderLoad(wanted, desired, { partnerId: found.partner.id, products: found.products, taxMode, schema: connection.schema })
   const answer = await client.write(LoadAnswer, call, context)
   return { externalId: String(loadedId(answer, `the order ${wanted.reference}`)), shown: null }
+}
+
+// New lines first; the look-up that follows finds what is left to take back.
+async function sendLines(settings: SendSettings, sending: Sending, { id, extra }: Found): Promise<Sent> {
+  const { client, taxMode, ingredients } = settings
+  const { wanted, desired, connection, context } = sending
+  const { missing, surplus } = lineWorkIn(extra.lineWork)
+  if (missing.length === 0) {
+    // Through the order, not the line: only then Odoo tells the warehouse that there is less to deliver.
+    const vals = { order_line: surplus.map((line) => [1, line.id, { product_uom_qty: 0 }]) }
+    await client.write(z.unknown(), { model: 'sale.order', method: 'write', ids: [id], args: { vals } }, context)
+    return { externalId: String(id), shown: null }
+  }
+  const found = ingredients.get(wanted)
+  if (!found) throw new Error('appended lines need the look-up before them')
+  if (found.problem) return await proveUnknownSku(client, found.problem.sku, context)
+  const call = lineLoad(wanted, desired, { orderId: id, lineIds: missing, products: found.products, taxMode, schema: connection.schema })
+  loadedId(await client.write(LoadAnswer, call, context), `the lines that ${extra.name} lacks`)
+  return { externalId: String(id), shown: null }
 }
 
 const Products = z.array(z.object({ id: z.number().int() }))

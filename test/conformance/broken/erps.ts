@@ -183,6 +183,68 @@ export const BROKEN_ERPS: Broken<MemoryErpWorld>[] = [
       })),
   },
   {
+    breaks: 'Target.send: a line is appended under an id of its own, so that a second send finds it',
+    red: ['an append that is sent again, by whoever saw it missing, leaves one line'],
+    make: () =>
+      changed((erp) => ({
+        send(wanted, operation, ...rest) {
+          if (operation !== 'update' || wanted.desired.kind === 'stock') return erp.send(wanted, operation, ...rest)
+          const [first, ...late] = wanted.desired.lines
+          const lines = [...(first ? [first] : []), ...late.map((line) => ({ ...line, lineId: `${line.lineId}-${Math.random()}` }))]
+          return erp.send({ ...wanted, desired: { ...wanted.desired, lines } }, operation, ...rest)
+        },
+      })),
+  },
+  {
+    breaks: 'Target.next: a late line is appended, and only where no person changed the order',
+    red: ['a late order of the pack is appended to the confirmed one, with its delivery, once'],
+    make: () =>
+      changed((erp) => ({
+        next(wanted, shown) {
+          const step = erp.next(wanted, shown)
+          return step.kind === 'send' && step.operation === 'update' ? { kind: 'unsupported', operation: 'update' } : step
+        },
+      })),
+  },
+  {
+    breaks: 'Target.next: a person’s edit stands when the pack grows',
+    red: ['an order that a person changed is left alone'],
+    make: () =>
+      changed((erp) => ({
+        next(wanted, shown) {
+          const step = erp.next(wanted, shown)
+          const isConflict = step.kind === 'refused' && step.cause === 'erp-conflict'
+          return isConflict && wanted.version > 1 ? { kind: 'send', operation: 'update' } : step
+        },
+      })),
+  },
+  {
+    breaks: 'Target.next: totals are asserted again after an append',
+    red: ['what then adds up to something else waits for a person'],
+    make: () =>
+      changed((erp) => ({
+        next(wanted, shown) {
+          const step = erp.next(wanted, shown)
+          return step.kind === 'refused' && step.cause === 'totals-mismatch' ? { kind: 'done', reason: 'already-there' } : step
+        },
+      })),
+  },
+  {
+    breaks: 'Target.next: a cancelled line goes to quantity 0, unless it is delivered',
+    red: [
+      'a cancelled order of the pack goes to quantity 0, and what its delivery still holds is for a person',
+      'one that is delivered already is not taken back',
+    ],
+    make: () =>
+      changed((erp) => ({
+        next(wanted, shown) {
+          const step = erp.next(wanted, shown)
+          const isLess = wanted.desired.kind === 'order' && wanted.desired.lines.length === 1 && wanted.version > 1
+          return isLess && step.kind !== 'done' ? { kind: 'done', reason: 'already-there' } : step
+        },
+      })),
+  },
+  {
     breaks: 'Target.send: exactly one request',
     red: ['a status is posted once, and again only when it changed'],
     make: () =>
