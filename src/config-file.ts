@@ -119,8 +119,10 @@ export const HubFile = z.strictObject({
     .describe('Generic Odoo customer per marketplace'),
   webhooks: WebhookSettings.describe('Who may send webhooks, and by which keys'),
   collectSince: instant
-    .default('1970-01-01T00:00:00Z')
-    .describe('Orders that did not change in Odoo since then are not read; set it to the day a hub starts on a running Odoo'),
+    .optional()
+    .describe(
+      'Orders that did not change in Odoo since then are not read. Not set: on a real Odoo 24 hours before the hub’s first start, kept from then on; on the simulator everything',
+    ),
   collectOverlapSeconds: z.number().int().min(1).max(86_400).default(600).describe('Must exceed Odoo’s longest transaction'),
   backoffScale: z.number().positive().max(1).default(1).describe('Shortens the whole retry schedule; 1 in production'),
   compareAfterSeconds: z

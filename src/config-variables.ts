@@ -40,6 +40,7 @@ export const Variables = z.object({
   ODOO_DB: text.describe('Odoo database'),
   ODOO_USER: text.describe('Login of the hub user in Odoo'),
   ODOO_PASSWORD: secret.describe('Its password or, better, its API key'),
+  ODOO_PASSWORD_NEXT: secret.describe('A second key, taken where the first is refused: a key is then changed without a stop'),
   ODOO_WEBHOOK_PATH_SECRET: secret.describe('Secret segment of Odoo’s automation webhook path; generated when not set'),
   ODOO_WEBHOOK_PATH_SECRET_NEXT: secret.describe(
     'Second secret of that path while one is replaced; both are taken, each in its time (`webhooks.keys`)',

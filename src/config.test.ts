@@ -62,6 +62,13 @@ describe('the configuration', () => {
     expect(problemsOf({ [name]: value })[0]).toMatch(new RegExp(`^${name}: `))
   })
 
+  test('a second key of Odoo needs the first', () => {
+    const odoo = { ODOO_URL: 'https://o.example', ODOO_DB: 'd', ODOO_USER: 'u' }
+    expect(problemsOf({ ...odoo, ODOO_PASSWORD_NEXT: 'second' })).toContainEqual(expect.stringMatching(/^ODOO_PASSWORD: needed because/))
+    expect(load({ ...odoo, ODOO_PASSWORD: 'first', ODOO_PASSWORD_NEXT: 'second' }).odoo.nextPassword?.reveal()).toBe('second')
+    expect(load({ ...odoo, ODOO_PASSWORD: 'first' }).odoo.nextPassword).toBeNull()
+  })
+
   test('demo mode is refused in production and ends when a part is real', () => {
     expect(problemsOf({ ENV: 'production' }, true)[0]).toMatch(/^ENV: /)
     const real = { PARIS_BASE_URL: 'https://paris.example', PARIS_API_KEY: 'a-real-key', PARIS_API_SECRET: 'a-secret-of-some-length' }

@@ -18,7 +18,7 @@ export interface Config {
   httpPort: number
   /** Null: the embedded server. */
   databaseUrl: Secret | null
-  odoo: { url: string; db: string; user: string; password: Secret; simulated: boolean }
+  odoo: { url: string; db: string; user: string; password: Secret; nextPassword: Secret | null; simulated: boolean }
   mercadolibre: {
     apiBase: string
     authBase: string
@@ -113,6 +113,7 @@ function conflicts(v: Variables): string[] {
     given === undefined ? [] : others.filter(([, value]) => value === undefined).map(([other]) => `${other}: needed because ${name} is set`)
   return [
     ...needs(v.ODOO_URL, 'ODOO_URL', ['ODOO_DB', v.ODOO_DB], ['ODOO_USER', v.ODOO_USER], ['ODOO_PASSWORD', v.ODOO_PASSWORD]),
+    ...needs(v.ODOO_PASSWORD_NEXT, 'ODOO_PASSWORD_NEXT', ['ODOO_PASSWORD', v.ODOO_PASSWORD]),
     ...needs(v.ML_CLIENT_ID, 'ML_CLIENT_ID', ['ML_CLIENT_SECRET', v.ML_CLIENT_SECRET], ['ML_REDIRECT_URI', v.ML_REDIRECT_URI]),
     ...needs(v.PARIS_BASE_URL, 'PARIS_BASE_URL', ['PARIS_API_KEY', v.PARIS_API_KEY], ['PARIS_API_SECRET', v.PARIS_API_SECRET]),
     ...(v.DATABASE_URL ? [] : needs(v.APP_DB_HOST, 'APP_DB_HOST', ['APP_DB_USER', v.APP_DB_USER], ['APP_DB_NAME', v.APP_DB_NAME])),
@@ -154,6 +155,7 @@ function parts(v: Variables, secrets: Secrets): Pick<Config, 'odoo' | 'mercadoli
       db: v.ODOO_DB ?? 'odoo',
       user: v.ODOO_USER ?? 'hub@example.com',
       password: v.ODOO_PASSWORD ?? key,
+      nextPassword: v.ODOO_PASSWORD_NEXT ?? null,
       simulated: v.ODOO_URL === undefined,
     },
     mercadolibre: {

@@ -22,6 +22,7 @@ export function odooOptions(config: Config, channels: readonly Channel[]): OdooE
     db: config.odoo.db,
     user: config.odoo.user,
     password: config.odoo.password.reveal(),
+    ...(config.odoo.nextPassword ? { nextPassword: config.odoo.nextPassword.reveal() } : {}),
     taxMode: config.file.taxMode,
     channelPartners: config.file.partners,
     routingFields: [...new Set(config.file.routing.flatMap((r) => (r.when.field ? [r.when.field.name] : [])))],

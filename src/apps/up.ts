@@ -1,4 +1,5 @@
 import type { Hub } from '../assembly.ts'
+import { collectStartOf } from '../collect-start.ts'
 import { ODOO_CHANNEL } from '../core/channel.ts'
 import { heartbeat } from '../drivers/postgres/heartbeat.ts'
 import type { CollectPorts } from '../flows/collect-erp-orders.ts'
@@ -31,7 +32,7 @@ export async function runService(service: Service, hub: Hub, signal: AbortSignal
 type Start = (hub: Hub, progress: (what: string) => void, signal: AbortSignal) => Promise<void>
 
 const STARTERS: Record<Service, Start> = {
-  subscriber: (hub, progress, signal) =>
+  subscriber: async (hub, progress, signal) =>
     runEventSubscriber(
       {
         marketplaces: enabled(hub),
@@ -45,7 +46,7 @@ const STARTERS: Record<Service, Start> = {
           backoffScale: hub.config.file.backoffScale,
           leaseMs: 60_000,
         },
-        erp: { inbox: hub.claims, collect: collectPorts(hub), leaseMs: 60_000 },
+        erp: { inbox: hub.claims, collect: await collectPorts(hub), leaseMs: 60_000 },
         concurrencyOf: hub.concurrencyOf,
         bus: hub.bus,
         hands: hub.hands,
@@ -56,14 +57,14 @@ const STARTERS: Record<Service, Start> = {
       },
       signal,
     ),
-  worker: (hub, progress, signal) =>
+  worker: async (hub, progress, signal) =>
     runOutboxWorker(
       {
         outbox: hub.outbox,
         channels: hub.channels,
         targetOf: hub.targetOf,
         concurrencyOf: hub.concurrencyOf,
-        collect: collectPorts(hub),
+        collect: await collectPorts(hub),
         bus: hub.bus,
         hands: hub.hands,
         clock: hub.clock,
@@ -85,12 +86,12 @@ const STARTERS: Record<Service, Start> = {
   },
 }
 
-function reconcile(hub: Hub, progress: (what: string) => void, signal: AbortSignal): Promise<void> {
+async function reconcile(hub: Hub, progress: (what: string) => void, signal: AbortSignal): Promise<void> {
   return runReconciler(
     {
       erp: hub.erp,
       marketplaces: enabled(hub),
-      collect: collectPorts(hub),
+      collect: await collectPorts(hub),
       inbox: hub.inbox,
       portsOf: (channel) => ({
         channel,
@@ -116,9 +117,9 @@ function enabled(hub: Hub): Hub['marketplaces'] {
   return hub.marketplaces.filter((m) => hub.channels.some((c) => c.id === m.channel && c.enabled))
 }
 
-function collectPorts(hub: Hub): CollectPorts {
+async function collectPorts(hub: Hub): Promise<CollectPorts> {
   return {
-    since: new Date(hub.config.file.collectSince).toISOString(),
+    since: (await collectStartOf(hub.config, hub.store)).since,
     erp: hub.erp,
     store: hub.store,
     overlapMs: hub.config.file.collectOverlapSeconds * 1000,

@@ -51,7 +51,7 @@ async function odoo(hub: Hub): Promise<Finding> {
     return {
       part: 'odoo',
       ok: false,
-      says: `${error instanceof Error ? error.message : 'unknown'}; check ODOO_URL, ODOO_DB, ODOO_USER and ODOO_PASSWORD`,
+      says: `${error instanceof Error ? error.message : 'unknown'}; check ODOO_URL, ODOO_DB, ODOO_USER and ODOO_PASSWORD (or ODOO_PASSWORD_NEXT)`,
     }
   }
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Hub } from '../assembly.ts'
 import { runService, SERVICES } from '../apps/up.ts'
+import { collectStartOf } from '../collect-start.ts'
 import { type CliContext, configOf, type Register, startDatabase } from './context.ts'
 import { listenForWebhooks } from './listen.ts'
 import { logTo } from './log.ts'
@@ -56,5 +57,8 @@ async function withHub(
 ): Promise<void> {
   const config = configOf(context, { demo: options.demo ?? false })
   const database = await startDatabase(config, context)
-  await onHub({ config, databaseUrl: database.url, log: logTo(config.variables.LOG_LEVEL), signal: context.signal }, run)
+  await onHub({ config, databaseUrl: database.url, log: logTo(config.variables.LOG_LEVEL), signal: context.signal }, async (hub, signal) => {
+    context.progress(`odoo: ${(await collectStartOf(config, hub.store)).says}`)
+    await run(hub, signal)
+  })
 }

@@ -1,5 +1,6 @@
 import type { Hub } from '../assembly.ts'
 import { runService, SERVICES } from '../apps/up.ts'
+import { collectStartOf } from '../collect-start.ts'
 import type { Config } from '../config.ts'
 import { stopEmbedded } from '../drivers/postgres/embedded.ts'
 import { systemClock } from '../drivers/system-clock.ts'
@@ -95,6 +96,7 @@ async function runHub(hub: Hub, context: CliContext, { around, state, signal }: 
   let services: Promise<void>[] = []
   try {
     if (hub.config.mercadolibre.simulated) await connectSimulatedAccounts(hub, context.progress)
+    context.progress(`odoo       ${(await collectStartOf(hub.config, hub.store)).says}`)
     context.progress(`hub        ready on ${server.url}`)
     state.listening.wake()
     services = SERVICES.map((service) => runService(service, hub, until))

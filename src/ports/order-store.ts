@@ -42,6 +42,8 @@ export interface OrderStore {
   applyFetched(ticket: FetchTicket, fetched: Fetched): Promise<Applied>
   /** Draws the collector's fetch number under the cursor's lease; null while another process collects. */
   beginCollect(cursorName: string, leaseMs: number): Promise<CollectTicket | null>
+  /** Where a hub without a configured start begins to read the ERP: `spanMs` before it was first asked, and the same ever after. ISO instant. */
+  collectStart(spanMs: number): Promise<string>
   /** One transaction: observations, silver orders, quarantine and deliveries of a batch, and the cursor when it is the last of its window. */
   storeCollected(cursorName: string, ticket: CollectTicket, batch: ErpBatch, cursor: CollectCursor | null): Promise<Collected>
   /** Plans stock deliveries for every channel that takes stock; coalesced per account and SKU. */

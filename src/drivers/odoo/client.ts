@@ -12,6 +12,8 @@ export interface OdooClientOptions {
   user: string
   /** Password or API key. */
   password: string
+  /** A second one, taken where the first is refused, so that a key is changed without a restart. */
+  nextPassword?: string
   /** Hard limit of a read, milliseconds; 20 s unless told. */
   readTimeoutMs?: number
   /** Hard limit of a write, milliseconds; 90 s unless told: Odoo repeats a serialization failure by itself for longer than 30 s. */
@@ -35,6 +37,8 @@ export interface OdooClient {
   /** The same with the longer limit, for what changes something. */
   write<T>(schema: z.ZodType<T>, call: OdooCall, context: CallContext): Promise<T>
   serverTime(signal: AbortSignal): Promise<string>
+  /** Which of the two keys the last login took. */
+  keyInUse(): 'first' | 'next'
   close(): Promise<void>
 }
 
@@ -51,14 +55,32 @@ export function odooClient(options: OdooClientOptions): OdooClient {
     timeoutMs: Math.max(readMs, writeMs),
     maxResponseBytes: LARGEST_ANSWER,
   })
-  const credentials = { database: options.db, user: options.user, password: options.password }
+  const passwords = [options.password, ...(options.nextPassword === undefined ? [] : [options.nextPassword])]
+  let keyAt = 0
   let current: Connection | undefined
   let connecting: Promise<Connection> | undefined
+
+  const login = (): Promise<Connection> =>
+    connect(
+      { http, base, database: options.db, user: options.user, password: passwords[keyAt] ?? options.password, ...overrideOf(options) },
+      { timeoutMs: readMs },
+    )
+
+  // The key that worked last comes first; where it is refused, the other is tried once.
+  async function loginWithEither(): Promise<Connection> {
+    try {
+      return await login()
+    } catch (error) {
+      if (passwords.length === 1 || !isUnauthorized(error)) throw error
+      keyAt = 1 - keyAt
+      return await login()
+    }
+  }
 
   async function connection(signal: AbortSignal): Promise<Connection> {
     if (current) return current
     // The login belongs to no one caller: its own limit ends it, so one caller who gives up does not fail the others.
-    connecting ??= connect({ http, base, ...credentials, ...overrideOf(options) }, { timeoutMs: readMs })
+    connecting ??= loginWithEither()
       .then((made) => {
         current = made
         return made
@@ -75,6 +97,14 @@ export function odooClient(options: OdooClientOptions): OdooClient {
       return readAnswer(schema, await used.send(wanted, { ...context, timeoutMs }), wanted)
     } catch (error) {
       if (isConnectionLost(error) && current === used) current = undefined
+      if (passwords.length === 1 || !isUnauthorized(error)) throw error
+    }
+    // A refused key had no effect, so the same request goes out once more under the same request id, by whichever key is taken now.
+    const renewed = await connection(context.signal)
+    try {
+      return readAnswer(schema, await renewed.send(wanted, { ...context, timeoutMs }), wanted)
+    } catch (error) {
+      if (isConnectionLost(error) && current === renewed) current = undefined
       throw error
     }
   }
@@ -84,8 +114,13 @@ export function odooClient(options: OdooClientOptions): OdooClient {
     read: (schema, wanted, context) => call(schema, wanted, context, readMs),
     write: (schema, wanted, context) => call(schema, wanted, context, writeMs),
     serverTime: (signal) => serverTime({ http, base }, { signal, timeoutMs: readMs }),
+    keyInUse: () => (keyAt === 0 ? 'first' : 'next'),
     close: () => http.close(),
   }
+}
+
+function isUnauthorized(error: unknown): boolean {
+  return error instanceof IntegrationError && error.code === 'unauthorized'
 }
 
 function overrideOf({ transport }: OdooClientOptions): { transport?: 'json-2' | 'json-rpc' } {

@@ -68,6 +68,19 @@ describe('what a server is', () => {
     expect((await (await odoo({ version: 14 })).erp.health(never)).keyExpiresAt).toBeNull()
   })
 
+  test.each([
+    [20, undefined],
+    [14, 'make a new one and'],
+    [7, 'this week'],
+    [1, 'NOW'],
+  ])('a key that ends in %i days is warned about: %s', async (days, words) => {
+    // A key lives 90 days from the start of the server's clock.
+    const behindMs = (90 - days) * 86_400_000 - 3_600_000
+    const { erp } = await odoo({ version: 19, now: () => (Date.now() - behindMs) * 1000 })
+    const { problems } = await erp.health(never)
+    expect(problems).toEqual(words === undefined ? [] : [expect.stringMatching(new RegExp(`${words}.*ODOO_PASSWORD_NEXT`))])
+  })
+
   test('what is missing is named with its fix', async () => {
     const { erp, admin } = await odoo({ version: 19, withoutDelivery: true })
     await admin('/user', { email: null }, 'PUT')
@@ -111,6 +124,22 @@ describe.each([14, 19] as const)('what Odoo %i refuses', (version) => {
     expect((await drive(erp, wanted)).end).toMatchObject({ kind: 'refused', cause: 'erp-write-failing' })
     // A replay by a person asks again.
     expect((await drive(erp, wanted)).operations).toEqual(['confirm'])
+  })
+
+  test('where the first key is refused the second is tried once, in the middle of the work and at the login', async () => {
+    const { erp, admin } = await odoo({ version }, { nextPassword: 'key-2' })
+    expect((await drive(erp, wantedOf({ skus }))).operations).toEqual(['create', 'confirm'])
+    await admin('/credentials', { key: 'key-2' })
+    await admin('/credentials', { expired: true, key: 'change-me' }, 'PUT')
+    const wanted = wantedOf({ skus })
+    expect((await drive(erp, wanted)).operations).toEqual(['create', 'confirm'])
+    expect((await erp.health(never)).problems).toEqual([expect.stringContaining('ODOO_PASSWORD_NEXT')])
+    await admin('/credentials', { expired: true }, 'PUT')
+    expect(await failureOf(erp.find('ML-1', never))).toMatchObject({ code: 'unauthorized' })
+    // The first may be renewed under its old name: whichever is taken is used.
+    await admin('/credentials', { expired: false, key: 'change-me' }, 'PUT')
+    expect((await drive(erp, nextVersion(wanted, { fulfilment: 'shipped' }))).operations).toEqual(['note'])
+    expect((await erp.health(never)).problems).toEqual([])
   })
 
   test('an expired key is unauthorized, and a renewed one works without a restart', async () => {

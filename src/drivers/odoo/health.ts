@@ -6,7 +6,12 @@ import { resolveExternalId } from './external-id.ts'
 import type { Read } from './order-reading.ts'
 import { isoFrom, Text } from './record.ts'
 
-const WARN_DAYS = 14
+/** Days before its end at which a key is warned about, each time in sharper words. */
+const WARNINGS: readonly { days: number; says: string }[] = [
+  { days: 1, says: 'the hub stops then: make a new one NOW' },
+  { days: 7, says: 'make a new one this week' },
+  { days: 14, says: 'make a new one' },
+]
 const Users = z.array(z.object({ email: Text }))
 const Fields = z.record(z.string(), z.unknown())
 const Keys = z.array(z.object({ expiration_date: Text }))
@@ -26,6 +31,7 @@ export async function erpHealth(
     ...(user?.email ? [] : ['the hub user has no e-mail address: Odoo refuses its chatter messages and cancellations; give it one']),
     ...moduleProblems(connection.schema),
     ...expiryProblems(keyExpiresAt, now),
+    ...(client.keyInUse() === 'next' ? ['Odoo refuses ODOO_PASSWORD and takes ODOO_PASSWORD_NEXT: move that one to ODOO_PASSWORD'] : []),
     ...(await accessProblems(read)),
   ]
   return { version: connection.version, transport: connection.transport, database: options.db, user: options.user, keyExpiresAt, problems }
@@ -45,7 +51,10 @@ function moduleProblems(schema: Awaited<ReturnType<OdooClient['connection']>>['s
 function expiryProblems(expiresAt: string | null, now: string): string[] {
   if (expiresAt === null) return []
   const days = Math.floor((Date.parse(expiresAt) - Date.parse(now)) / 86_400_000)
-  return days <= WARN_DAYS ? [`an API key of the hub user ends on ${expiresAt.slice(0, 10)} (in ${days} days): make a new one`] : []
+  const warning = WARNINGS.find((one) => days <= one.days)
+  if (!warning) return []
+  const when = `${expiresAt.slice(0, 10)} (in ${days} ${days === 1 ? 'day' : 'days'})`
+  return [`an API key of the hub user ends on ${when}: ${warning.says} and set it as ODOO_PASSWORD_NEXT; both are taken, so nothing stops`]
 }
 
 async function accessProblems(read: Read): Promise<string[]> {

@@ -17,6 +17,19 @@ export async function beginCollect(pool: Pool, name: string, leaseMs: number): P
   return rows[0] ? { fetchNo: Number(rows[0].fetch_no), cursor: rows[0].position } : null
 }
 
+/** Beside the cursors, since it is one: where the reading of a hub without a configured start began. */
+const START = 'erp-start'
+
+export async function collectStart(pool: Pool, spanMs: number): Promise<string> {
+  await pool.query(
+    `INSERT INTO cursor (name, position, moved_at)
+     VALUES ($1, jsonb_build_object('watermark', to_jsonb(hub_now() - $2 * interval '1 ms')), hub_now()) ON CONFLICT (name) DO NOTHING`,
+    [START, spanMs],
+  )
+  const { rows } = await pool.query<{ since: string }>(`SELECT position ->> 'watermark' AS since FROM cursor WHERE name = $1`, [START])
+  return new Date(rows[0]?.since ?? '').toISOString()
+}
+
 export async function endCollect(
   pool: Pool,
   name: string,

@@ -1,6 +1,6 @@
 import type { FetchTicket, OrderStore } from '../../ports/order-store.ts'
 import { currentTraceparent } from '../../telemetry.ts'
-import { beginCollect, endCollect, openErpOrderIds, storeCollected, storeStock, unseenErpVersions } from './collect-store.ts'
+import { beginCollect, collectStart, endCollect, openErpOrderIds, storeCollected, storeStock, unseenErpVersions } from './collect-store.ts'
 import { applyFetched, type FetchedItem } from './apply-fetched.ts'
 import { grouped } from './group.ts'
 import type { ApplySettings } from './order-apply.ts'
@@ -26,6 +26,7 @@ export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderSt
     applyEvent: (claim, ticket, fetched) => fetches.add({ claim, ticket, fetched, traceparent: claim.traceparent }),
     applyFetched: (ticket, fetched) => fetches.add({ claim: null, ticket, fetched, traceparent: currentTraceparent() ?? null }),
     beginCollect: (name, leaseMs) => beginCollect(pool, name, leaseMs),
+    collectStart: (spanMs) => collectStart(pool, spanMs),
     storeCollected: (name, ticket, batch, cursor) =>
       transaction(pool, (client) => storeCollected(client, { name, ticket, cursor }, batch, settings)),
     storeStock: (name, ticket, stock, cursor) =>
