@@ -7,6 +7,7 @@ const NONE: Capabilities = {
   updateOrder: false,
   cancelOrder: false,
   updateStock: false,
+  pushFulfilment: false,
   fractionalQuantity: false,
   idempotentCreate: false,
 }
@@ -27,7 +28,9 @@ export function channelsOf(config: Config): Channel[] {
       return channel(
         id,
         'mercadolibre',
-        mercadolibre.simulated ? { ...simulated, updateStock: true } : { ...NONE, updateStock: true },
+        mercadolibre.simulated
+          ? { ...simulated, updateStock: true, pushFulfilment: true }
+          : { ...NONE, updateStock: true, pushFulfilment: true },
         file.channels[id],
       )
     }),

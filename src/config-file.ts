@@ -14,7 +14,7 @@ const ChannelSettings = z.strictObject({
   shipsFrom: z
     .enum(['marketplace', 'odoo'])
     .default('marketplace')
-    .describe('Which system ships its orders and says how fulfilment stands'),
+    .describe('Which system ships its orders and says how fulfilment stands; where Odoo ships, a marketplace that takes such word is told'),
   requestsPerSecond: z.number().positive().max(10_000).default(200).describe('Rate of the account’s bucket'),
   concurrency: z.number().int().min(1).max(200).default(16).describe('Deliveries in flight at once, and fetches'),
   timing: Timing.optional(),

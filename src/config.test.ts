@@ -113,7 +113,7 @@ channels: { 'mercadolibre:1001': { concurrency: 3, timing: { timeoutMs: 900 } },
     const real = { ML_CLIENT_ID: '1', ML_CLIENT_SECRET: 'x', ML_REDIRECT_URI: 'https://hub.example/cb' }
     const of = (env: Record<string, string>) =>
       channelsOf(load({ ROSH_CONFIG: yaml(file), ...env })).find((c) => c.marketplace === 'mercadolibre')
-    expect(of({})?.capabilities).toMatchObject({ createOrder: true, updateStock: true })
+    expect(of({})?.capabilities).toMatchObject({ createOrder: true, updateStock: true, pushFulfilment: true })
     expect(of(real)?.capabilities).toMatchObject({ createOrder: false, updateOrder: false, cancelOrder: false, updateStock: true })
   })
 

@@ -123,6 +123,7 @@ async function collectPorts(hub: Hub): Promise<CollectPorts> {
     erp: hub.erp,
     store: hub.store,
     overlapMs: hub.config.file.collectOverlapSeconds * 1000,
+    shippedByErp: hub.channels.filter((c) => c.marketplace !== 'odoo' && c.enabled && c.shipsFrom === 'odoo').map((c) => c.id),
     chunk: COLLECT_CHUNK,
     leaseMs: COLLECT_LEASE_MS,
   }

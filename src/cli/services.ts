@@ -57,8 +57,11 @@ async function withHub(
 ): Promise<void> {
   const config = configOf(context, { demo: options.demo ?? false })
   const database = await startDatabase(config, context)
-  await onHub({ config, databaseUrl: database.url, log: logTo(config.variables.LOG_LEVEL), signal: context.signal }, async (hub, signal) => {
-    context.progress(`odoo: ${(await collectStartOf(config, hub.store)).says}`)
-    await run(hub, signal)
-  })
+  await onHub(
+    { config, databaseUrl: database.url, log: logTo(config.variables.LOG_LEVEL), signal: context.signal },
+    async (hub, signal) => {
+      context.progress(`odoo: ${(await collectStartOf(config, hub.store)).says}`)
+      await run(hub, signal)
+    },
+  )
 }

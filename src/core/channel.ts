@@ -14,6 +14,8 @@ export interface Capabilities {
   updateOrder: boolean
   cancelOrder: boolean
   updateStock: boolean
+  /** Takes word of a parcel that another system ships: shipped, delivered, its tracking number. */
+  pushFulfilment: boolean
   /** Fractional quantities are taken as they are; else such an order is refused for this target only. */
   fractionalQuantity: boolean
   /** A repeated create with the same reference answers the first order, at any time. */

@@ -54,6 +54,46 @@ describe('planning', () => {
     expect(wishes.map((w) => w.channel)).not.toContain('odoo')
   })
 
+  describe('where Odoo ships for a marketplace', () => {
+    const ships = (pushFulfilment: boolean) => {
+      const plain = aChannel(ML)
+      const channel = { ...plain, shipsFrom: 'odoo' as const, capabilities: { ...plain.capabilities, pushFulfilment } }
+      return { channels: [aChannel('odoo'), channel], rules: [] }
+    }
+    const left = { fulfilment: 'shipped', tracking: 'CL-1' } as const
+    const sold = { origin: ML, orderKey: '2000' }
+
+    test('an ERP order that left is told there, with its tracking number; before that there is nothing to tell', () => {
+      const told = (order: CanonicalOrder) => planOrder(order, [], ships(true)).wishes.find((w) => w.channel === ML)?.desired
+      expect(told(anOrder(left))).toMatchObject(left)
+      expect(told(anOrder({ fulfilment: 'ready_to_ship', tracking: 'CL-1' }))).toMatchObject({ fulfilment: null, tracking: null })
+    })
+
+    test('a sale of the marketplace is told to it, and Odoo is not told its own word', () => {
+      const { wishes } = planOrder(anOrder({ ...sold, ...left, fulfilmentFromShipper: true }), ['odoo'], ships(true))
+      expect(wishes).toMatchObject([
+        { channel: 'odoo', desired: { fulfilment: null, tracking: null } },
+        { channel: ML, desired: { ...left, lines: [], totalMinor: null } },
+      ])
+    })
+
+    test('what the marketplace itself says is not told back to it', () => {
+      expect(planOrder(anOrder({ ...sold, ...left }), ['odoo'], ships(true)).wishes.map((w) => w.channel)).toEqual(['odoo'])
+    })
+
+    test('a marketplace that takes no such word is owed none', () => {
+      expect(planOrder(anOrder({ ...sold, ...left, fulfilmentFromShipper: true }), [], ships(false)).wishes.map((w) => w.channel)).toEqual([
+        'odoo',
+      ])
+      expect(planOrder(anOrder(left), [], ships(false)).wishes).toMatchObject([{ channel: ML, desired: { fulfilment: null } }])
+    })
+
+    test('nor is one whose sale was cancelled', () => {
+      const cancelled = anOrder({ ...sold, ...left, fulfilmentFromShipper: true, lifecycle: 'cancelled' })
+      expect(planOrder(cancelled, ['odoo'], ships(true)).wishes.map((w) => w.channel)).toEqual(['odoo'])
+    })
+  })
+
   test('a paid marketplace order is owed to Odoo; an unpaid one is not yet', () => {
     expect(planOrder(anOrder({ origin: ML, orderKey: '2000' }), [], settings).wishes).toMatchObject([
       { channel: 'odoo', desired: { confirm: true } },

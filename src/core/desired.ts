@@ -58,7 +58,7 @@ function planErpOrder(order: CanonicalOrder, bound: readonly string[], settings:
   const wanted = order.confirmed && order.lifecycle !== 'cancelled' ? [...new Set([...route.channels, ...marketplaces])] : marketplaces
   const wishes: Wish[] = wanted.map((channel) => ({
     channel,
-    desired: { ...contentOf(order), fulfilment: shippedByOdoo(order, channel, settings) },
+    desired: { ...contentOf(order), ...reportOwed(order, channel, settings) },
   }))
   // Only a shipper's word is news to Odoo: its own is not repeated to it.
   if (order.fulfilmentFromShipper && worthANote(order.fulfilment) && marketplaces.some((id) => ships(id, settings) === 'marketplace')) {
@@ -79,12 +79,13 @@ function planMarketplaceOrder(order: CanonicalOrder, settings: PlanSettings): Or
   if (!settings.channels.some((c) => c.id === ODOO_CHANNEL && c.enabled)) return { route: null, wishes: [] }
   if (order.lifecycle !== 'cancelled' && (!isPaid(order) || isPartial(order))) return { route: null, wishes: [] }
   const held = order.flags.includes('hold_fraud') || order.flags.includes('mediation')
-  return {
-    route: null,
-    wishes: [
-      { channel: ODOO_CHANNEL, desired: { ...contentOf(order), fulfilment: order.fulfilment, tracking: order.tracking, confirm: !held } },
-    ],
-  }
+  // Where Odoo ships, the word on fulfilment is its own: it is not repeated to it, and the marketplace is told.
+  const news = order.fulfilmentFromShipper ? {} : { fulfilment: order.fulfilment, tracking: order.tracking }
+  const report = order.fulfilmentFromShipper && order.lifecycle !== 'cancelled' ? reportOwed(order, order.origin, settings) : NO_REPORT
+  const wishes: Wish[] = [{ channel: ODOO_CHANNEL, desired: { ...contentOf(order), ...news, confirm: !held } }]
+  if (report.fulfilment !== null)
+    wishes.push({ channel: order.origin, desired: { ...contentOf(order), ...report, lines: [], totalMinor: null } })
+  return { route: null, wishes }
 }
 
 const isPaid = (order: CanonicalOrder): boolean => order.payment === 'paid' || order.payment === 'authorized'
@@ -111,9 +112,18 @@ function ships(channel: string, settings: PlanSettings): Channel['shipsFrom'] {
   return settings.channels.find((c) => c.id === channel)?.shipsFrom ?? 'marketplace'
 }
 
-// A marketplace that ships by itself knows better; telling it its own words would only make versions without content.
-function shippedByOdoo(order: CanonicalOrder, channel: string, settings: PlanSettings): Fulfilment | null {
-  return ships(channel, settings) === 'odoo' ? order.fulfilment : null
+type Report = Pick<DesiredOrder, 'fulfilment' | 'tracking'>
+const NO_REPORT: Report = { fulfilment: null, tracking: null }
+
+/**
+ * What a marketplace is to be told of the parcel: only where Odoo ships, it takes such word at all, and the parcel has left. A marketplace
+ * that ships by itself knows better; telling it its own words would only make versions without content.
+ */
+function reportOwed(order: CanonicalOrder, channel: string, settings: PlanSettings): Report {
+  const takes = settings.channels.find((c) => c.id === channel)?.capabilities.pushFulfilment ?? false
+  const hasLeft = order.fulfilment === 'shipped' || order.fulfilment === 'delivered' || order.fulfilment === 'not_delivered'
+  if (ships(channel, settings) !== 'odoo' || !takes || !hasLeft) return NO_REPORT
+  return { fulfilment: order.fulfilment, tracking: order.tracking }
 }
 
 /** Reference that a target shows for a binding: `odoo-42`, `odoo-42-g2`; for Odoo the marketplace's own key. */

@@ -10,6 +10,8 @@ export interface CollectPorts {
   overlapMs: number
   /** Nothing that changed before is read: a new hub does not send what was settled without it. ISO instant. */
   since: string
+  /** Channels whose orders the ERP ships: its word on their deliveries is read too. */
+  shippedByErp?: readonly string[]
   /** Orders read and stored together; one transaction each. */
   chunk: number
   leaseMs: number
@@ -28,11 +30,28 @@ export async function collectErpOrders(ports: CollectPorts, signal: AbortSignal)
       const now = Date.parse(await ports.erp.serverTime(signal))
       const watermark = new Date(now - UPPER_BOUND_MS).toISOString()
       const from = ticket.cursor ? iso(Date.parse(ticket.cursor.watermark) - ports.overlapMs) : ports.since
-      const changed = await ports.erp.changedOrders(from, iso(now + UPPER_BOUND_MS), signal)
+      const to = iso(now + UPPER_BOUND_MS)
+      await collectDeliveries({ ticket, fromIso: from, toIso: to }, ports, signal)
+      const changed = await ports.erp.changedOrders(from, to, signal)
       const due = await worthReading(changed, now, ports)
       return readAll(due, { ticket, cursor: { watermark } }, ports, signal)
     }),
   )
+}
+
+// Before the orders, whose last batch moves the cursor for both.
+async function collectDeliveries(
+  { ticket, fromIso, toIso }: { ticket: CollectTicket; fromIso: string; toIso: string },
+  ports: CollectPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { shippedByErp: origins = [] } = ports
+  if (origins.length === 0) return
+  const deliveries = await ports.erp.changedDeliveries({ fromIso, toIso, origins }, signal)
+  for (let i = 0; i < deliveries.length; i += ports.chunk) {
+    const batch = { orders: [], quarantined: [], missing: [], deliveries: deliveries.slice(i, i + ports.chunk) }
+    await ports.store.storeCollected(ORDER_CURSOR, ticket, batch, null)
+  }
 }
 
 /** Reads these orders again whatever their version says: open ones, of which some changes move nothing, and what an id-set reconcile missed. */

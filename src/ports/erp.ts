@@ -17,6 +17,8 @@ export interface ErpQuarantined {
 
 export interface ErpBatch {
   orders: ErpOrder[]
+  /** How deliveries of orders stand that the hub created there; each a fragment `picking` under the ERP's id of the order. */
+  deliveries?: Fragment[]
   quarantined: ErpQuarantined[]
   /** Ids that were asked for and are not readable. */
   missing: string[]
@@ -59,6 +61,11 @@ export interface Erp extends Target {
   orderVersionsSince(fromIso: string, signal: AbortSignal): Promise<ErpVersion[]>
   /** Reads orders by id; one bad record never spoils the batch. At most 200 ids a call. */
   readOrders(erpIds: readonly string[], signal: AbortSignal): Promise<ErpBatch>
+  /**
+   * How the deliveries stand of orders that the hub created for these channels, where one of them was written in the window. Fragments
+   * `picking`, by the ERP's id of the order.
+   */
+  changedDeliveries(window: { fromIso: string; toIso: string; origins: readonly string[] }, signal: AbortSignal): Promise<Fragment[]>
   /** SKUs whose free quantity may have moved in the window, with the quantity now. */
   changedStock(fromIso: string, toIso: string, signal: AbortSignal): Promise<ErpStock[]>
   /** Finds an order by id, name or client reference without storing anything: what a trace shows of an order that the hub never saw. */

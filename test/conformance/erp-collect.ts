@@ -169,5 +169,22 @@ export function collectsOrders(there: () => ErpWorld): void {
       expect(await told()).toMatchObject({ quantity: free - 3, version: expect.stringMatching(/Z$/) })
       expect(await erp.changedStock(later(from, 3_600), later(from, 7_200), never)).toEqual([])
     })
+
+    test('the deliveries of orders the hub created are told for their channel: ready, shipped, with the tracking number', async () => {
+      const wanted = wantedOf(there())
+      await drive(erp, wanted)
+      const id = wanted.externalId ?? ''
+      const told = async (origins: string[]) => {
+        const now = Date.parse(await erp.serverTime(never))
+        const window = { fromIso: new Date(now - 600_000).toISOString(), toIso: new Date(now + 2_000).toISOString(), origins }
+        return (await erp.changedDeliveries(window, never)).find((fragment) => fragment.externalId === id)
+      }
+      expect(await told([CHANNEL])).toMatchObject({ entity: 'picking', fulfilment: 'ready_to_ship' })
+      await there().person.setTracking(id, 'CL-77')
+      await there().person.deliver(id)
+      expect(await told([CHANNEL])).toMatchObject({ entity: 'picking', fulfilment: 'shipped', tracking: 'CL-77' })
+      expect(await told(['mercadolibre:9'])).toBeUndefined()
+      expect(await told([])).toBeUndefined()
+    })
   })
 }

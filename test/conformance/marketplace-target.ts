@@ -8,7 +8,7 @@ type WantedOrder = Wanted & { desired: DesiredOrder }
 const ABSENT: Shown = { kind: 'absent' }
 
 const lookUp = (world: MarketplaceWorld, wanted: Wanted): Promise<Shown> => world.marketplace.lookUp(wanted, aLog().log, patient())
-const send = (world: MarketplaceWorld, wanted: Wanted, operation: 'create' | 'update' | 'cancel', shown: Shown): Promise<Sent> =>
+const send = (world: MarketplaceWorld, wanted: Wanted, operation: 'create' | 'update' | 'cancel' | 'track', shown: Shown): Promise<Sent> =>
   world.marketplace.send(wanted, operation, shown, crypto.randomUUID(), patient())
 
 /** A search may show an order late, so absence is only believed when it lasts. */
@@ -184,6 +184,38 @@ export function deliversOrders(there: () => MarketplaceWorld): void {
       await expect.poll(async () => (await found(world, { ...cancelled, externalId: null })).content.lifecycle).toBe('cancelled')
     })
 
+    test('a parcel that another system ships is reported once, with its tracking number', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.pushFulfilment) context.skip()
+      const wanted = aWanted(world)
+      const { id } = await created(world, wanted)
+      const shipped = nextVersion(wanted, id, { fulfilment: 'shipped', tracking: 'CL-1' })
+      const before = await found(world, shipped)
+      expect(world.marketplace.next(shipped, before)).toEqual({ kind: 'send', operation: 'track' })
+      await send(world, shipped, 'track', before)
+      const after = await found(world, shipped)
+      expect(after.content.fulfilment).toBe('shipped')
+      expect(world.marketplace.next(shipped, after)).toEqual({ kind: 'done', reason: 'already-there' })
+      const renamed = nextVersion(shipped, id, { tracking: 'CL-2' })
+      expect(world.marketplace.next(renamed, await found(world, renamed))).toEqual({ kind: 'send', operation: 'track' })
+    })
+
+    test('what stands there for ever is never reported over', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.pushFulfilment) context.skip()
+      const wanted = aWanted(world)
+      const { id } = await created(world, wanted)
+      const delivered = nextVersion(wanted, id, { fulfilment: 'delivered', tracking: 'CL-1' })
+      await send(world, delivered, 'track', await found(world, delivered))
+      const shown = await found(world, delivered)
+      expect(world.marketplace.next(delivered, shown)).toMatchObject({ kind: 'done' })
+      expect(world.marketplace.next(nextVersion(wanted, id, { fulfilment: 'shipped', tracking: 'CL-1' }), shown)).toMatchObject({
+        kind: 'done',
+      })
+      const lost = nextVersion(wanted, id, { fulfilment: 'not_delivered' })
+      expect(world.marketplace.next(lost, shown)).toMatchObject({ kind: 'refused', cause: 'unsupported-by-target' })
+    })
+
     test('what is owed nothing needs no request', () => {
       const world = there()
       const never = aWanted(world, { order: { lifecycle: 'cancelled' } })
@@ -211,7 +243,8 @@ export function deliversOrders(there: () => MarketplaceWorld): void {
       expect(world.incapable.next(bound, shown)).toEqual({ kind: 'unsupported', operation: 'update' })
       const cancelled = nextVersion(wanted, bound.externalId, { lifecycle: 'cancelled' })
       expect(world.incapable.next(cancelled, shown)).toEqual({ kind: 'unsupported', operation: 'cancel' })
-      for (const operation of ['create', 'update', 'cancel'] as const) {
+      // What it does not say of a parcel it is not asked for either: the planner leaves it out.
+      for (const operation of ['create', 'update', 'cancel', 'track'] as const) {
         const failure = await failureOf(world.incapable.send(bound, operation, shown, crypto.randomUUID(), patient()))
         expect(failure.code).toBe('unsupported')
       }

@@ -16,7 +16,11 @@ export interface MemoryWorld extends MarketplaceWorld {
 export function memoryWorld(): MemoryWorld {
   const options = { nowMs: Date.now, pageSize: PAGE_SIZE }
   const memory = memoryMarketplace(CHANNEL, EVERYTHING, options)
-  const incapable = memoryMarketplace(CHANNEL, { ...EVERYTHING, createOrder: false, updateOrder: false, cancelOrder: false }, options)
+  const incapable = memoryMarketplace(
+    CHANNEL,
+    { ...EVERYTHING, createOrder: false, updateOrder: false, cancelOrder: false, pushFulfilment: false },
+    options,
+  )
   const unreachable = memoryMarketplace(CHANNEL, EVERYTHING, options)
   const always = Array.from({ length: 100 }, () => 'unreachable' as const)
   unreachable.faults.push(...always)

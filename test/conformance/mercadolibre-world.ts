@@ -77,7 +77,7 @@ export async function mercadolibreWorld(): Promise<MeliWorld> {
   const ledger = async () => ((await admin('GET', '/ledger')) as { entries: LedgerEntry[] }).entries
   return {
     marketplace: account(sim.url, simulatorCapabilities),
-    incapable: account(sim.url, { ...realCapabilities, updateStock: false }),
+    incapable: account(sim.url, { ...realCapabilities, updateStock: false, pushFulfilment: false }),
     real: account(sim.url, realCapabilities),
     unreachable: account(`http://127.0.0.1:${await closedPort()}`, simulatorCapabilities),
     currency: 'CLP',

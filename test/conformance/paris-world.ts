@@ -37,6 +37,7 @@ const ABLE: Capabilities = {
   updateOrder: true,
   cancelOrder: true,
   updateStock: false,
+  pushFulfilment: false,
   fractionalQuantity: false,
   idempotentCreate: true,
 }

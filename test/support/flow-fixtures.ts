@@ -15,6 +15,7 @@ export function aChannel(id: string, change: Partial<Channel> = {}): Channel {
       updateOrder: true,
       cancelOrder: true,
       updateStock: false,
+      pushFulfilment: false,
       fractionalQuantity: false,
       idempotentCreate: false,
     },

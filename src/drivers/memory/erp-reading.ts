@@ -20,6 +20,23 @@ export function createdOrders(book: MemoryErpBook, fromIso: string): ErpVersion[
     .map(versionOf)
 }
 
+export function changedDeliveries(
+  book: MemoryErpBook,
+  { fromIso, toIso, origins }: { fromIso: string; toIso: string; origins: readonly string[] },
+): Fragment[] {
+  return [...book.orders.values()]
+    .filter((order) => order.byHub !== null && order.picking && origins.includes(order.origin) && isWithin(order.version, fromIso, toIso))
+    .map(({ id, version, picking }) => ({
+      entity: 'picking',
+      externalId: id,
+      orderKey: id,
+      version,
+      identifiers: [],
+      fulfilment: picking?.state === 'done' ? 'shipped' : picking?.state === 'assigned' ? 'ready_to_ship' : 'none',
+      ...(picking?.tracking ? { tracking: picking.tracking } : {}),
+    }))
+}
+
 export function changedStock(book: MemoryErpBook, fromIso: string, toIso: string): ErpStock[] {
   return [...book.products]
     .filter(([, { movedAt }]) => isWithin(movedAt, fromIso, toIso))

@@ -15,6 +15,7 @@ export interface MemoryOrder {
   reference: string | null
   cancelled: boolean
   fulfilment: Fulfilment
+  tracking?: string | null
   lines: ShownContent['lines']
   currency: string | null
   totalMinor: number | null
@@ -51,6 +52,7 @@ export const EVERYTHING: Capabilities = {
   updateOrder: true,
   cancelOrder: true,
   updateStock: false,
+  pushFulfilment: true,
   fractionalQuantity: false,
   idempotentCreate: false,
 }
@@ -130,8 +132,11 @@ async function send(
   { wanted, operation, requestId }: { wanted: Wanted; operation: Operation; requestId: string },
   signal: AbortSignal,
 ): Promise<Sent> {
-  const { createOrder, updateOrder, cancelOrder } = world.capabilities
-  const able = { create: createOrder, update: updateOrder, cancel: cancelOrder, confirm: false, note: false, track: false, stock: false }
+  const { createOrder, updateOrder, cancelOrder, pushFulfilment } = world.capabilities
+  const able = {
+    ...{ create: createOrder, update: updateOrder, cancel: cancelOrder, track: pushFulfilment },
+    ...{ confirm: false, note: false, stock: false },
+  }
   if (!able[operation]) throw new IntegrationError('unsupported', { summary: `the marketplace takes no ${operation}` })
   return meet(world.faults.shift(), signal, () => {
     world.requests.push({ requestId, what: operation })
@@ -144,6 +149,11 @@ function apply({ orders, unknownSkus, version }: World, wanted: Wanted, operatio
   const id = operation === 'create' ? String(2_000_000_000_000 + orders.size + 1) : (wanted.externalId ?? '')
   const known = orders.get(id)
   if (operation !== 'create' && !known) throw new IntegrationError('not-found', { summary: 'no such order' })
+  if (operation === 'track' && known) {
+    const told = { ...known, fulfilment: desired.fulfilment ?? known.fulfilment, tracking: desired.tracking, version: version() }
+    orders.set(id, told)
+    return { externalId: id, shown: shownOf(told) }
+  }
   const unknown = desired.lines.find((line) => unknownSkus.has(line.sku))
   if (operation !== 'cancel' && unknown)
     throw new IntegrationError('rejected', { causeCode: 'sku-unknown', summary: `the marketplace does not know the SKU ${unknown.sku}` })
@@ -165,7 +175,14 @@ function shownOf(order: MemoryOrder): Shown & { kind: 'found' } {
   return {
     kind: 'found',
     externalId: order.id,
-    content: { lifecycle: order.cancelled ? 'cancelled' : 'open', fulfilment, currency, totalMinor, lines, extra: {} },
+    content: {
+      lifecycle: order.cancelled ? 'cancelled' : 'open',
+      fulfilment,
+      currency,
+      totalMinor,
+      lines,
+      extra: { tracking: order.tracking ?? null },
+    },
   }
 }
 

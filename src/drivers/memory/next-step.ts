@@ -3,7 +3,7 @@ import type { Step } from '../../core/delivery.ts'
 import type { DesiredOrder } from '../../core/desired.ts'
 import { compareOrder } from '../../core/drift.ts'
 import { isPositive, isWholePositive } from '../../core/money.ts'
-import type { Shown, Wanted } from '../../ports/target.ts'
+import type { Shown, ShownContent, Wanted } from '../../ports/target.ts'
 
 /** The next request to the marketplace in memory, from what it shows. */
 export function nextStep(wanted: Wanted, shown: Shown, capabilities: Capabilities): Step {
@@ -18,10 +18,20 @@ export function nextStep(wanted: Wanted, shown: Shown, capabilities: Capabilitie
     if (!capabilities.createOrder) return { kind: 'unsupported', operation: 'create' }
     return refusalOf(desired, capabilities) ?? { kind: 'send', operation: 'create' }
   }
-  if (compareOrder(desired, shown.content).length === 0) return { kind: 'done', reason: 'already-there' }
+  if (compareOrder(desired, shown.content).length === 0)
+    return reportStep(desired, shown.content, capabilities) ?? { kind: 'done', reason: 'already-there' }
   if (cancelled) return capabilities.cancelOrder ? { kind: 'send', operation: 'cancel' } : { kind: 'unsupported', operation: 'cancel' }
   if (!capabilities.updateOrder) return { kind: 'unsupported', operation: 'update' }
   return refusalOf(desired, capabilities) ?? { kind: 'send', operation: 'update' }
+}
+
+function reportStep(desired: DesiredOrder, { fulfilment, extra }: ShownContent, { pushFulfilment }: Capabilities): Step | undefined {
+  if (desired.fulfilment === null || (desired.fulfilment === fulfilment && desired.tracking === extra.tracking)) return undefined
+  if (fulfilment === 'delivered' || fulfilment === 'not_delivered') {
+    if (fulfilment === desired.fulfilment || desired.fulfilment === 'shipped') return undefined
+    return { kind: 'refused', cause: 'unsupported-by-target', summary: `it is ${fulfilment} there for ever` }
+  }
+  return pushFulfilment ? { kind: 'send', operation: 'track' } : { kind: 'unsupported', operation: 'track' }
 }
 
 function refusalOf(desired: DesiredOrder, { fractionalQuantity }: Capabilities): Step | undefined {

@@ -33,6 +33,8 @@ export const realCapabilities: Capabilities = {
   updateOrder: false,
   cancelOrder: false,
   updateStock: true,
+  // Of shipments that the seller moves himself (ME1); the carrier reports the others.
+  pushFulfilment: true,
   fractionalQuantity: false,
   idempotentCreate: false,
 }

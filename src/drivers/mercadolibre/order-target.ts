@@ -9,6 +9,7 @@ import { digits, type FetchedOrder, getOrder, type Reads, searchOrders } from '.
 import { type MeliClient, readAnswer } from './client.ts'
 import type { Mapping } from './fetch-order.ts'
 import { MeliOrder, orderFragment } from './order.ts'
+import { lookUpOwnSale, reports, reportShipment, reportStep, shipmentFacts } from './report-shipment.ts'
 
 export interface OrderTarget {
   client: MeliClient
@@ -20,8 +21,22 @@ export interface OrderTarget {
 
 type WantedOrder = Wanted & { desired: DesiredOrder }
 
-/** By id when it is known, else by our reference, which only the simulator's orders carry. */
+/**
+ * By id when it is known, else by our reference, which only the simulator's orders carry. With its shipment where the version reports one.
+ * A sale of the marketplace's own is found by its key, and owed nothing but that report.
+ */
 export async function lookUpOrder(target: OrderTarget, wanted: WantedOrder, reads: Reads): Promise<Shown> {
+  const { desired, channel } = wanted
+  const { statuses } = target.mapping
+  if (desired.origin === channel) return lookUpOwnSale(reads, desired.orderKey, statuses)
+  const shown = await findOrder(target, wanted, reads)
+  if (shown.kind === 'absent' || !reports(desired) || !target.capabilities.pushFulfilment) return shown
+  const { order } = await getOrder(reads, shown.externalId)
+  const { fulfilment, extra } = await shipmentFacts(reads, order, statuses)
+  return { ...shown, content: { ...shown.content, fulfilment, extra: { ...shown.content.extra, ...extra } } }
+}
+
+async function findOrder(target: OrderTarget, wanted: WantedOrder, reads: Reads): Promise<Shown> {
   if (wanted.externalId !== null) return byId(target, wanted.externalId, reads)
   if (!target.capabilities.createOrder) return { kind: 'absent' }
   // The default list leaves cancelled orders out, so absence takes both.
@@ -79,6 +94,7 @@ function shownOf(target: OrderTarget, orders: FetchedOrder[]): Shown {
 
 export function nextForOrder(capabilities: Capabilities, wanted: WantedOrder, shown: Shown): Step {
   const { desired } = wanted
+  if (desired.origin === wanted.channel) return nextForOwnSale(capabilities, desired, shown)
   if (shown.kind === 'absent') return nextWhenAbsent(capabilities, wanted)
   if (desired.lifecycle === 'cancelled') {
     if (shown.content.lifecycle === 'cancelled') return { kind: 'done', reason: 'already-there' }
@@ -87,8 +103,14 @@ export function nextForOrder(capabilities: Capabilities, wanted: WantedOrder, sh
   if (shown.content.lifecycle === 'cancelled') {
     return { kind: 'refused', cause: 'rejected-by-target', summary: 'the order is cancelled there, which cannot be undone' }
   }
-  if (compareOrder(desired, shown.content).length === 0) return { kind: 'done', reason: 'already-there' }
+  if (compareOrder(desired, shown.content).length === 0)
+    return reportStep(capabilities, desired, shown.content) ?? { kind: 'done', reason: 'already-there' }
   return refusalOf(capabilities, desired) ?? able(capabilities.updateOrder, 'update')
+}
+
+function nextForOwnSale(capabilities: Capabilities, desired: DesiredOrder, shown: Shown): Step {
+  if (shown.kind === 'found') return reportStep(capabilities, desired, shown.content) ?? { kind: 'done', reason: 'already-there' }
+  return { kind: 'refused', cause: 'delivered-then-missing', summary: `MercadoLibre shows no sale ${desired.orderKey} any more` }
 }
 
 function nextWhenAbsent(capabilities: Capabilities, wanted: WantedOrder): Step {
@@ -130,6 +152,11 @@ export async function sendOrder(
   signal: AbortSignal,
 ): Promise<Sent> {
   const { wanted, requestId } = what
+  if (what.operation === 'track') {
+    const { client, marginMs, capabilities } = target
+    const report = { desired: wanted.desired, shown: what.shown, requestId }
+    return await reportShipment({ client, marginMs, canReport: capabilities.pushFulfilment }, report, signal)
+  }
   const call = callFor(target, what)
   const answer = await target.client
     .call({
@@ -143,7 +170,9 @@ export async function sendOrder(
       throw namingSku(error, wanted.desired)
     })
   const shown = shownOf(target, [{ order: readAnswer(MeliOrder, answer), missing: null }])
-  return { externalId: shown.kind === 'found' ? shown.externalId : null, shown }
+  const externalId = shown.kind === 'found' ? shown.externalId : null
+  // The answer shows no shipment, so where one is to be reported a look-up tells how it stands.
+  return { externalId, shown: reports(wanted.desired) && target.capabilities.pushFulfilment ? null : shown }
 }
 
 // The SKU is ours, so it may stand in our own sentence; their text stays apart.

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { ErpFound, ErpStock, ErpVersion } from '../../ports/erp.ts'
 import type { Connection } from './connection.ts'
-import { chunks, EVERYTHING, Ids, type Read } from './order-reading.ts'
+import type { Fragment } from '../../core/order.ts'
+import { chunks, EVERYTHING, Ids, type Read, readPickings } from './order-reading.ts'
 import { wasHubBorn } from './read-orders.ts'
-import { isoFrom, odooTimeFrom, recordId, Reference, Text, versionOf } from './record.ts'
+import { fulfilmentOf, isoFrom, odooTimeFrom, type PickingRecord, recordId, Reference, Text, trackingOf, versionOf } from './record.ts'
 
 /**
  * The window as a domain. Odoo stores microseconds and shows seconds; 14 compares the former and 19 the latter, so only `>=` a whole
@@ -86,6 +87,50 @@ async function readMoves(read: Read, orderIds: readonly number[]): Promise<Map<n
   const args = { domain: [['sale_id', 'in', orderIds]], fields: ['sale_id', 'write_date'], context: EVERYTHING }
   const moves = await read(Moves, { model: 'stock.picking', method: 'search_read', args })
   return Map.groupBy(moves, (move) => move.sale_id?.id ?? 0)
+}
+
+const HubOrder = z.object({ id: z.number().int(), write_date: z.string(), origin: Text, client_order_ref: Text, create_uid: Reference })
+
+/** Orders are read again whole when one of their deliveries was written: what several say together is one fragment. */
+export async function changedDeliveries(
+  read: Read,
+  connection: Connection,
+  { fromIso, toIso, origins }: { fromIso: string; toIso: string; origins: readonly string[] },
+): Promise<Fragment[]> {
+  if (origins.length === 0 || !connection.schema.has('stock.picking', 'sale_id')) return []
+  const domain = [...windowOf(fromIso, toIso), ['sale_id.origin', 'in', origins]]
+  const moved = await read(Moves, {
+    model: 'stock.picking',
+    method: 'search_read',
+    args: { domain, fields: ['sale_id', 'write_date'], order: 'write_date asc, id asc', context: EVERYTHING },
+  })
+  const fragments: Fragment[] = []
+  for (const ids of chunks([...new Set(moved.flatMap((move) => move.sale_id?.id ?? []))], DELIVERIES_A_CALL)) {
+    const args = { domain: [['id', 'in', ids]], fields: Object.keys(HubOrder.shape), context: EVERYTHING }
+    const orders = await read(z.array(HubOrder), { model: 'sale.order', method: 'search_read', args })
+    const pickings = Map.groupBy(await readPickings(read, connection.schema, ids), (picking) => picking.sale_id?.id ?? 0)
+    for (const order of orders)
+      if (await wasHubBorn(read, connection, order)) fragments.push(deliveryFragment(order, pickings.get(order.id) ?? []))
+  }
+  return fragments
+}
+
+const DELIVERIES_A_CALL = 200
+
+function deliveryFragment(order: z.infer<typeof HubOrder>, pickings: readonly PickingRecord[]): Fragment {
+  const { fulfilment, partial } = fulfilmentOf(pickings)
+  const tracking = trackingOf(pickings)
+  return {
+    entity: 'picking',
+    externalId: String(order.id),
+    orderKey: String(order.id),
+    version: versionOf(order, pickings),
+    identifiers: [],
+    // Half a parcel is not shipped: the marketplace hears of it when all of it has left.
+    fulfilment,
+    ...(partial ? { rawStatus: 'shipped in part' } : {}),
+    ...(tracking ? { tracking } : {}),
+  }
 }
 
 const Quant = z.object({ product_id: Reference, write_date: z.string() })

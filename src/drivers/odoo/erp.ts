@@ -1,6 +1,6 @@
 import type { Erp } from '../../ports/erp.ts'
 import type { Shown, Wanted } from '../../ports/target.ts'
-import { changedOrders, changedStock, findOrders, orderVersionsSince } from './changes.ts'
+import { changedDeliveries, changedOrders, changedStock, findOrders, orderVersionsSince } from './changes.ts'
 import { odooClient, type OdooClientOptions } from './client.ts'
 import type { Connection } from './connection.ts'
 import { type Ingredients, resolveAppended, resolveIngredients, type TaxMode } from './create-order.ts'
@@ -35,6 +35,7 @@ export async function odooErp(options: OdooErpOptions): Promise<Erp & { close():
     changedOrders: (fromIso, toIso, signal) => on(signal, (read, connection) => changedOrders(read, connection, fromIso, toIso)),
     orderVersionsSince: (fromIso, signal) => on(signal, (read, connection) => orderVersionsSince(read, connection, fromIso)),
     readOrders: (ids, signal) => on(signal, (read, connection) => readErpOrders(read, connection, ids, options.routingFields ?? [])),
+    changedDeliveries: (window, signal) => on(signal, (read, connection) => changedDeliveries(read, connection, window)),
     changedStock: (fromIso, toIso, signal) =>
       on(signal, (read, connection) =>
         changedStock(read, connection, {

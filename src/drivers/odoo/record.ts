@@ -100,6 +100,12 @@ export function grossUnitPrice(totalMinor: number, quantity: number): number | n
 
 export const quantityText = (quantity: number): string => quantityFrom(quantity) ?? String(quantity)
 
+/** Tracking number of the deliveries to the customer; empty when none carries one. */
+export function trackingOf(pickings: readonly PickingRecord[]): string {
+  const numbers = pickings.map((p) => (p.picking_type_code === 'outgoing' ? (p.carrier_tracking_ref ?? '') : ''))
+  return (numbers.find(Boolean) ?? '').slice(0, 120)
+}
+
 /** What the deliveries to the customer say together. Odoo 14 has no state of its own for it. */
 export function fulfilmentOf(pickings: readonly PickingRecord[]): { fulfilment: Fulfilment; partial: boolean } {
   const live = pickings.filter((p) => p.picking_type_code === 'outgoing' && p.state !== 'cancel')

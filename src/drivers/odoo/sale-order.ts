@@ -9,6 +9,7 @@ import {
   type OrderRecord,
   type PickingRecord,
   quantityText,
+  trackingOf,
   versionOf,
 } from './record.ts'
 
@@ -58,7 +59,7 @@ export function mapSaleOrder(sale: SaleOrder): Mapped {
   // A cancellation must get through even when the lines no longer map.
   if (content.kind === 'problem' && !cancelled) return { kind: 'quarantined', record: quarantinedOf(order, sale.pickings, content) }
   const { fulfilment, partial } = fulfilmentOf(sale.pickings)
-  const tracking = sale.pickings.map((p) => (p.picking_type_code === 'outgoing' ? (p.carrier_tracking_ref ?? '') : '')).find(Boolean)
+  const tracking = trackingOf(sale.pickings)
   const fragment: Fragment = {
     entity: 'order',
     externalId: String(order.id),
@@ -73,7 +74,7 @@ export function mapSaleOrder(sale: SaleOrder): Mapped {
     erp: attributesOf(sale),
     rawStatus: order.state.slice(0, 120),
     ...(content.kind === 'content' ? content.said : {}),
-    ...(tracking ? { tracking: tracking.slice(0, 120) } : {}),
+    ...(tracking ? { tracking } : {}),
   }
   return { kind: 'order', fragment }
 }

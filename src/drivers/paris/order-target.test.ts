@@ -12,6 +12,7 @@ const ABLE: Capabilities = {
   updateOrder: true,
   cancelOrder: true,
   updateStock: false,
+  pushFulfilment: false,
   fractionalQuantity: false,
   idempotentCreate: false,
 }

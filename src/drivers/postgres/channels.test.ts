@@ -28,6 +28,7 @@ function aChannel(id: string, over: Partial<Channel> = {}): Channel {
       updateOrder: true,
       cancelOrder: true,
       updateStock: true,
+      pushFulfilment: false,
       fractionalQuantity: false,
       idempotentCreate: true,
     },

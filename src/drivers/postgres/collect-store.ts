@@ -1,8 +1,10 @@
 import { ODOO_CHANNEL } from '../../core/channel.ts'
+import type { Fragment } from '../../core/order.ts'
 import type { ErpBatch, ErpStock } from '../../ports/erp.ts'
 import type { Collected, CollectCursor, CollectTicket } from '../../ports/order-store.ts'
 import { currentTraceparent } from '../../telemetry.ts'
 import { type ApplySettings, applyArrivals } from './order-apply.ts'
+import type { Arrival } from './order-rows.ts'
 import { planAll, wakeOutbox } from './plan.ts'
 import type { Pool, PoolClient } from './pool.ts'
 
@@ -58,7 +60,7 @@ export async function storeCollected(
   settings: ApplySettings,
 ): Promise<Collected> {
   if (!(await holdsCursor(client, name, ticket))) throw new CollectFenced(name)
-  const arrivals = batch.orders.map((o) => ({
+  const orders = batch.orders.map((o) => ({
     channel: ODOO_CHANNEL,
     orderKey: o.fragment.orderKey,
     fragments: [o.fragment],
@@ -67,12 +69,41 @@ export async function storeCollected(
     inboundEventId: null,
     traceparent: currentTraceparent() ?? null,
   }))
+  const arrivals: Arrival[] = [...orders, ...(await deliveryArrivals(client, batch.deliveries ?? [], ticket))]
   const { outcomes, planned } = arrivals.length > 0 ? await applyArrivals(client, arrivals, settings) : { outcomes: [], planned: 0 }
   await quarantine(client, batch)
   if (cursor !== null) await moveCursor(client, name, cursor)
   await wakeOutbox(client, planned)
   const changed = outcomes.filter((o) => o.kind === 'changed').length
   return { changed, unchanged: outcomes.length - changed, planned, quarantined: batch.quarantined.length }
+}
+
+// By the binding at Odoo. One that is not bound yet is read again: binding it writes nothing there, but its delivery will move.
+async function deliveryArrivals(client: PoolClient, deliveries: readonly Fragment[], ticket: CollectTicket): Promise<Arrival[]> {
+  if (deliveries.length === 0) return []
+  const { rows } = await client.query<{ external_id: string; origin: string; order_key: string }>(
+    `SELECT b.external_id, s.origin, s.order_key FROM binding b JOIN silver_order s ON s.id = b.order_id
+     WHERE b.channel = 'odoo' AND b.kind = 'order' AND b.external_id = ANY($1::text[]) AND s.origin <> 'odoo'`,
+    [deliveries.map((fragment) => fragment.externalId)],
+  )
+  const known = new Map(rows.map((row) => [row.external_id, row]))
+  return deliveries.flatMap((fragment) => {
+    const order = known.get(fragment.externalId)
+    if (!order) return []
+    const { origin, order_key: orderKey } = order
+    return [
+      {
+        channel: ODOO_CHANNEL,
+        origin,
+        orderKey,
+        fragments: [{ ...fragment, orderKey }],
+        personal: null,
+        fetchNo: ticket.fetchNo,
+        inboundEventId: null,
+        traceparent: currentTraceparent() ?? null,
+      },
+    ]
+  })
 }
 
 /** Another process collects now; what this one read is refused and read again. */

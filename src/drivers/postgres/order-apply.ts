@@ -127,17 +127,19 @@ function newRows(works: readonly Work[], sealed: Sealed): NewObservation[] {
 function project(works: readonly Work[], observed: ReadonlyMap<string, Observed[]>, sealed: Sealed, settings: ApplySettings): Projection[] {
   const orders = new Map(works.map((w) => [w.order.id, w.order]))
   return [...orders.values()].map((order) => {
-    const fold = foldOrder(order.origin, order.orderKey, observed.get(order.id) ?? [], (id) => shipsByItself(id, settings.plan))
+    const fold = foldOrder(order.origin, order.orderKey, observed.get(order.id) ?? [], (id) =>
+      shipsByItself(id, order.origin, settings.plan),
+    )
     const { route } = planOrder(fold.order, [], settings.plan)
     const bytes = sealed.get(order.id)
     return { orderId: order.id, fold, route, keyId: bytes?.keyId ?? null, sealedHex: bytes?.sealedHex ?? null }
   })
 }
 
-/** Whether a channel's own word on fulfilment counts: it ships its orders itself. */
-function shipsByItself(channel: string, plan: PlanSettings): boolean {
-  const found = plan.channels.find((c) => c.id === channel)
-  return found !== undefined && found.marketplace !== 'odoo' && found.shipsFrom === 'marketplace'
+/** Whether a channel's word on fulfilment counts for an order of this origin: a marketplace that ships itself, or Odoo where it ships for one. */
+function shipsByItself(channel: string, origin: string, plan: PlanSettings): boolean {
+  const ships = (id: string): string | undefined => plan.channels.find((c) => c.id === id)?.shipsFrom
+  return channel === ODOO_CHANNEL ? origin !== ODOO_CHANNEL && ships(origin) === 'odoo' : ships(channel) === 'marketplace'
 }
 
 function identifiersOf(works: readonly Work[]): { orderId: string; channel: string; kind: string; value: string }[] {
@@ -199,7 +201,7 @@ export async function wishesFor(client: PoolClient, orders: readonly OwedOrder[]
       sku: null,
       desired,
       reference: referenceOf(order, bound.find((b) => b.channel === channel)?.generation ?? 1),
-      externalId: channel === ODOO_CHANNEL && order.origin === ODOO_CHANNEL ? order.orderKey : null,
+      externalId: channel === order.origin ? order.orderKey : null,
       maxTries: settings.maxTries,
       traceparent,
     }))

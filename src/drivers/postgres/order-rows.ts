@@ -8,6 +8,8 @@ import type { PoolClient } from './pool.ts'
 /** Fragments of one canonical order, as one fetch or one batch brought them. */
 export interface Arrival {
   channel: string
+  /** Channel the order was born in, where it is another than the one it was fetched from and known beforehand. */
+  origin?: string
   orderKey: string
   fragments: Fragment[]
   personal: Personal | null
@@ -50,6 +52,7 @@ export async function lockOrders(client: PoolClient, arrivals: readonly Arrival[
   const keys = arrivals.map((a, index) => ({
     index,
     channel: a.channel,
+    origin: a.origin ?? a.channel,
     order_key: a.orderKey,
     ids: [...new Set([a.orderKey, ...idsOf(a, ['marketplace-order', 'pack'])])],
     references: idsOf(a, ['reference']),
@@ -78,6 +81,7 @@ function idsOf(arrival: Arrival, kinds: string[]): string[] {
 interface Key {
   index: number
   channel: string
+  origin: string
   order_key: string
   ids: string[]
   references: string[]
@@ -86,7 +90,7 @@ interface Key {
 async function knownOrders(client: PoolClient, keys: Key[]): Promise<Map<number, string>> {
   const { rows } = await client.query<{ index: number; order_id: string }>(
     `SELECT DISTINCT ON (k.index) k.index, found.order_id
-     FROM jsonb_to_recordset($1::jsonb) AS k(index integer, channel text, order_key text, ids jsonb, "references" jsonb)
+     FROM jsonb_to_recordset($1::jsonb) AS k(index integer, channel text, origin text, order_key text, ids jsonb, "references" jsonb)
      CROSS JOIN LATERAL (
        SELECT b.order_id, 1 AS rank FROM binding b WHERE b.channel = k.channel AND b.kind = 'order' AND k.channel <> 'odoo'
          AND b.external_id IN (SELECT jsonb_array_elements_text(k.ids))
@@ -94,7 +98,7 @@ async function knownOrders(client: PoolClient, keys: Key[]): Promise<Map<number,
        SELECT b.order_id, 2 FROM binding b WHERE b.channel = k.channel AND b.kind = 'order' AND k.channel <> 'odoo'
          AND b.reference IN (SELECT lower(jsonb_array_elements_text(k."references")))
        UNION ALL
-       SELECT s.id, 3 FROM silver_order s WHERE s.origin = k.channel AND s.order_key = k.order_key
+       SELECT s.id, 3 FROM silver_order s WHERE s.origin = k.origin AND s.order_key = k.order_key
        UNION ALL
        SELECT i.order_id, 4 FROM identifier i WHERE k.channel <> 'odoo' AND i.channel = k.channel AND i.kind IN ('marketplace-order', 'pack')
          AND i.value IN (SELECT jsonb_array_elements_text(k.ids))

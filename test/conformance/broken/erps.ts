@@ -96,6 +96,14 @@ export const BROKEN_ERPS: Broken<MemoryErpWorld>[] = [
       })),
   },
   {
+    breaks: 'Erp.changedDeliveries: of these channels alone, as they stand now',
+    red: ['the deliveries of orders the hub created are told for their channel: ready, shipped, with the tracking number'],
+    make: () =>
+      changed((erp) => ({
+        changedDeliveries: (window, signal) => erp.changedDeliveries({ ...window, origins: ['mercadolibre:1001'] }, signal),
+      })),
+  },
+  {
     breaks: 'Erp.changedStock: the SKUs that may have moved, with the quantity now',
     red: ['stock that moved is told with the free pieces of now'],
     make: () =>
