@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Broken } from './broken/broken.ts'
 import { BROKEN_ERPS } from './broken/erps.ts'
+import { BROKEN_REPORTS } from './broken/reports.ts'
 import { BROKEN_SOURCES } from './broken/sources.ts'
 import { BROKEN_TARGETS } from './broken/targets.ts'
 import { BROKEN_WEBHOOKS } from './broken/webhooks.ts'
@@ -30,7 +31,7 @@ function findsBroken<World>(port: string, broken: Broken<World>[], suiteFor: (ma
   })
 }
 
-const BROKEN_MARKETPLACES = [...BROKEN_TARGETS, ...BROKEN_SOURCES, ...BROKEN_WEBHOOKS]
+const BROKEN_MARKETPLACES = [...BROKEN_TARGETS, ...BROKEN_REPORTS, ...BROKEN_SOURCES, ...BROKEN_WEBHOOKS]
 const marketplaces = (make: () => Promise<ReturnType<typeof memoryWorld>>): Suite => suiteOf(() => marketplaceConformance('broken', make))
 findsBroken('a Marketplace', BROKEN_MARKETPLACES, marketplaces)
 findsBroken('an Erp', BROKEN_ERPS, (make) => suiteOf(() => erpConformance('broken', make)))

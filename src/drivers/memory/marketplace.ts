@@ -134,8 +134,13 @@ async function send(
 ): Promise<Sent> {
   const { createOrder, updateOrder, cancelOrder, pushFulfilment } = world.capabilities
   const able = {
-    ...{ create: createOrder, update: updateOrder, cancel: cancelOrder, track: pushFulfilment },
-    ...{ confirm: false, note: false, stock: false },
+    create: createOrder,
+    update: updateOrder,
+    cancel: cancelOrder,
+    track: pushFulfilment,
+    confirm: false,
+    note: false,
+    stock: false,
   }
   if (!able[operation]) throw new IntegrationError('unsupported', { summary: `the marketplace takes no ${operation}` })
   return meet(world.faults.shift(), signal, () => {

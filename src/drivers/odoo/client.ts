@@ -55,32 +55,17 @@ export function odooClient(options: OdooClientOptions): OdooClient {
     timeoutMs: Math.max(readMs, writeMs),
     maxResponseBytes: LARGEST_ANSWER,
   })
-  const passwords = [options.password, ...(options.nextPassword === undefined ? [] : [options.nextPassword])]
-  let keyAt = 0
+  const keys = keyRing(options, (password) =>
+    connect({ http, base, database: options.db, user: options.user, password, ...overrideOf(options) }, { timeoutMs: readMs }),
+  )
   let current: Connection | undefined
   let connecting: Promise<Connection> | undefined
-
-  const login = (): Promise<Connection> =>
-    connect(
-      { http, base, database: options.db, user: options.user, password: passwords[keyAt] ?? options.password, ...overrideOf(options) },
-      { timeoutMs: readMs },
-    )
-
-  // The key that worked last comes first; where it is refused, the other is tried once.
-  async function loginWithEither(): Promise<Connection> {
-    try {
-      return await login()
-    } catch (error) {
-      if (passwords.length === 1 || !isUnauthorized(error)) throw error
-      keyAt = 1 - keyAt
-      return await login()
-    }
-  }
 
   async function connection(signal: AbortSignal): Promise<Connection> {
     if (current) return current
     // The login belongs to no one caller: its own limit ends it, so one caller who gives up does not fail the others.
-    connecting ??= loginWithEither()
+    connecting ??= keys
+      .login()
       .then((made) => {
         current = made
         return made
@@ -97,7 +82,7 @@ export function odooClient(options: OdooClientOptions): OdooClient {
       return readAnswer(schema, await used.send(wanted, { ...context, timeoutMs }), wanted)
     } catch (error) {
       if (isConnectionLost(error) && current === used) current = undefined
-      if (passwords.length === 1 || !isUnauthorized(error)) throw error
+      if (keys.size === 1 || !isUnauthorized(error)) throw error
     }
     // A refused key had no effect, so the same request goes out once more under the same request id, by whichever key is taken now.
     const renewed = await connection(context.signal)
@@ -114,8 +99,28 @@ export function odooClient(options: OdooClientOptions): OdooClient {
     read: (schema, wanted, context) => call(schema, wanted, context, readMs),
     write: (schema, wanted, context) => call(schema, wanted, context, writeMs),
     serverTime: (signal) => serverTime({ http, base }, { signal, timeoutMs: readMs }),
-    keyInUse: () => (keyAt === 0 ? 'first' : 'next'),
+    keyInUse: () => keys.inUse(),
     close: () => http.close(),
+  }
+}
+
+/** The key that worked last comes first; where it is refused, the other is tried once. */
+function keyRing({ password, nextPassword }: OdooClientOptions, login: (password: string) => Promise<Connection>) {
+  const passwords = nextPassword === undefined ? [password] : [password, nextPassword]
+  let at = 0
+  const loginNow = (): Promise<Connection> => login(passwords[at] ?? password)
+  return {
+    size: passwords.length,
+    inUse: (): 'first' | 'next' => (at === 0 ? 'first' : 'next'),
+    async login(): Promise<Connection> {
+      try {
+        return await loginNow()
+      } catch (error) {
+        if (passwords.length === 1 || !isUnauthorized(error)) throw error
+        at = 1 - at
+        return await loginNow()
+      }
+    },
   }
 }
 

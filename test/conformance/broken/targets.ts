@@ -30,26 +30,6 @@ export const BROKEN_TARGETS: Broken<MemoryWorld>[] = [
       })),
   },
   {
-    breaks: 'Capabilities.pushFulfilment: takes word of a parcel, and shows it after',
-    red: ['a parcel that another system ships is reported once, with its tracking number'],
-    make: () =>
-      changed((m) => ({
-        lookUp: async (...all) => said(await m.lookUp(...all), { fulfilment: 'none' }),
-      })),
-  },
-  {
-    breaks: 'Target.next: what is final at the target is never written over',
-    red: ['what stands there for ever is never reported over'],
-    make: () =>
-      changed((m) => ({
-        next: (wanted, shown) => {
-          const step = m.next(wanted, shown)
-          const isFinal = step.kind === 'refused' && step.summary.includes('for ever')
-          return isFinal ? { kind: 'send', operation: 'track' } : step
-        },
-      })),
-  },
-  {
     breaks: 'Wanted.reference: carries the generation',
     red: ['another generation of an order is another reference'],
     make: () =>
