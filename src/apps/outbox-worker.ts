@@ -111,6 +111,7 @@ async function deliverOne(worker: OutboxWorker, channel: Channel, claim: Claim):
   const ports = {
     target: worker.targetOf(channel.id),
     channel,
+    store: worker.collect.store,
     clock: worker.clock,
     random: worker.random,
     backoffScale: worker.backoffScale,

@@ -43,7 +43,7 @@ describe('an ERP order reaches a marketplace', () => {
     )
     await owner.query(`UPDATE hub_clock SET shift = '0'`)
     market = memoryMarketplace(ML)
-    ports = { outbox, target: market, channel: aChannel(ML), clock, random: steadyRandom, backoffScale: 1 }
+    ports = { outbox, target: market, channel: aChannel(ML), store, clock, random: steadyRandom, backoffScale: 1 }
   })
 
   afterAll(async () => {
@@ -80,6 +80,38 @@ describe('an ERP order reaches a marketplace', () => {
     expect(rows).toEqual([{ value: [...market.orders.keys()][0] }])
     const { rows: dump } = await owner.query(`SELECT silver_order::text || observation::text AS text FROM silver_order, observation`)
     expect(dump[0].text).not.toContain('María')
+  })
+
+  /** A marketplace that posts no webhook about what the hub makes there: its answer is all that tells. */
+  const telling = (status: Fragment['fulfilment'], beforeAnswer: (id: string) => Promise<unknown>): Partial<DeliverPorts> => ({
+    target: {
+      ...market,
+      async send(...given) {
+        const sent = await market.send(...given)
+        const externalId = sent.externalId ?? ''
+        await beforeAnswer(externalId)
+        const fragment: Fragment = { entity: 'order', externalId, orderKey: externalId, version: null, identifiers: [], fulfilment: status }
+        return {
+          ...sent,
+          told: { resource: `/orders/${externalId}`, fetched: { orderKey: externalId, fragments: [fragment], personal: null } },
+        }
+      },
+    },
+  })
+  const silver = async (): Promise<{ fulfilment: string }[]> => (await owner.query(`SELECT fulfilment FROM silver_order`)).rows
+
+  test('what the answer to a create shows is folded at once', async () => {
+    ports = { ...ports, ...telling('to_prepare', async () => {}) }
+    await collect(anErpFragment('42', { fulfilment: 'ready_to_ship' }))
+    await deliverDue()
+    expect(await silver()).toEqual([{ fulfilment: 'to_prepare' }])
+  })
+
+  test('an answer is not folded when a newer fetch was begun meanwhile', async () => {
+    ports = { ...ports, ...telling('to_prepare', (id) => store.drawFetch(ML, `/orders/${id}`, 60_000)) }
+    await collect(anErpFragment('42', { fulfilment: 'ready_to_ship' }))
+    expect(await deliverDue()).toEqual(['delivered'])
+    expect(await silver()).toEqual([{ fulfilment: 'ready_to_ship' }])
   })
 
   test('content that did not change plans nothing', async () => {

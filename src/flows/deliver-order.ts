@@ -11,6 +11,7 @@ import {
 import { type AttemptOutcome, IntegrationError, outcomeOf } from '../core/integration-error.ts'
 import type { AttemptLog } from '../ports/attempt-log.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { OrderStore } from '../ports/order-store.ts'
 import type { AttemptEnd, Claim, Finish, Outbox } from '../ports/outbox.ts'
 import type { Random } from '../ports/random.ts'
 import type { Sent, Shown, Target } from '../ports/target.ts'
@@ -20,6 +21,7 @@ export interface DeliverPorts {
   outbox: Outbox
   target: Target
   channel: Channel
+  store: Pick<OrderStore, 'applyTold'>
   clock: Clock
   random: Random
   backoffScale: number
@@ -157,6 +159,9 @@ async function sendOne(
     summary: result.ok ? null : (result.detail.summary ?? null),
     onlySend,
   })
+  // After the finish, which binds the id; what is lost here by a crash the reconciler reads later.
+  if (sent?.told && ending !== 'fenced')
+    await ports.store.applyTold({ channel: claim.wanted.channel, resource: sent.told.resource, fetchNo: intent.fetchNo }, sent.told.fetched)
   return ending === 'continue' ? { shown: sent?.shown ?? null } : ending
 }
 

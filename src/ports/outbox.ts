@@ -18,7 +18,7 @@ export interface Claim {
 }
 
 export type Intent =
-  | { kind: 'intended'; requestId: string }
+  | { kind: 'intended'; requestId: string; fetchNo: number } // the fetch number of what the answer may show, drawn before the request
   | { kind: 'fenced' } // another worker holds it, or a newer version took its place
   | { kind: 'superseded' } // a newer version waits, and this one was only being settled
   | { kind: 'gate-shut' } // paused, circuit open or rate-limited meanwhile; the lease is released, nothing is counted

@@ -1,6 +1,7 @@
 import type { Desired, DesiredOrder } from '../core/desired.ts'
 import type { Operation, Step } from '../core/delivery.ts'
 import type { AttemptLog } from './attempt-log.ts'
+import type { Fetched } from './marketplace.ts'
 
 /** What a delivery brings to its target. */
 export interface Wanted {
@@ -46,6 +47,13 @@ export interface Sent {
   externalId: string | null
   /** What the answer shows of the order now; null when it shows nothing and a look-up must tell. */
   shown: Shown | null
+  /** The same as a fetch of `resource` would read it. Only of a marketplace that posts no webhook about what we do there ourselves. */
+  told?: Told
+}
+
+export interface Told {
+  resource: string
+  fetched: Fetched
 }
 
 /** Where deliveries go: a marketplace account or Odoo. */

@@ -6,7 +6,7 @@ import type { Fetched, Marketplace } from '../../ports/marketplace.ts'
 import type { Wanted } from '../../ports/target.ts'
 import type { ParisClient } from './client.ts'
 import { createdOrders } from './list.ts'
-import { orderFragment, ParisOrder } from './order.ts'
+import { fetchedOf, ParisOrder } from './order.ts'
 import { lookUpOrder, nextForOrder, type OrderTarget, sendOrder } from './order-target.ts'
 
 export interface ParisParts {
@@ -45,8 +45,7 @@ const isOrder = (wanted: Wanted): wanted is Wanted & { desired: DesiredOrder } =
 async function fetchOrder(client: ParisClient, resource: string, log: AttemptLog, signal: AbortSignal): Promise<Fetched> {
   const path = `/orders/${idIn(resource)}`
   const order = await log.read('fetch order', (requestId) => client.call(ParisOrder, { method: 'GET', path, requestId, signal }))
-  const buyerName = order.buyer.trim()
-  return { orderKey: order.id, fragments: [orderFragment(order)], personal: buyerName === '' ? null : { buyerName } }
+  return fetchedOf(order)
 }
 
 // Built from a whitelist, never from the pointer's text.

@@ -9,7 +9,7 @@ import type { AttemptLog } from '../../ports/attempt-log.ts'
 import type { Sent, Shown, Wanted } from '../../ports/target.ts'
 import type { ParisClient } from './client.ts'
 import { listOrders, PAGE_SIZE, PAGE_STEP } from './list.ts'
-import { meaningOf, PARIS_ID, ParisOrder, type ParisRow } from './order.ts'
+import { fetchedOf, meaningOf, PARIS_ID, ParisOrder, type ParisRow } from './order.ts'
 
 export interface OrderTarget {
   client: ParisClient
@@ -146,7 +146,7 @@ export async function sendOrder(
   // An answer about somebody else's order is no answer about ours: a look-up decides.
   if (order.external_ref && order.external_ref !== wanted.reference)
     throw new IntegrationError('malformed-response', { summary: 'the answer shows an order with another reference' })
-  return { externalId: order.id, shown: shownOf(order) }
+  return { externalId: order.id, shown: shownOf(order), told: { resource: pathOf(order.id), fetched: fetchedOf(order) } }
 }
 
 type Call = { method: 'POST' | 'PUT'; path: string; body: string }

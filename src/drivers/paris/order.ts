@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Fetched } from '../../ports/marketplace.ts'
 import { quantityFrom } from '../../core/money.ts'
 import type { Flag, Fragment, Fulfilment, Identifier, Lifecycle } from '../../core/order.ts'
 
@@ -53,6 +54,12 @@ export const PARIS_STATUSES: Readonly<Record<string, Meaning>> = {
 
 export function meaningOf(status: string): Meaning | undefined {
   return Object.hasOwn(PARIS_STATUSES, status) ? PARIS_STATUSES[status] : undefined
+}
+
+/** An order as a fetch brings it. */
+export function fetchedOf(order: ParisOrder): Fetched {
+  const buyerName = order.buyer.trim()
+  return { orderKey: order.id, fragments: [orderFragment(order)], personal: buyerName === '' ? null : { buyerName } }
 }
 
 const LONGEST_RAW_STATUS = 120

@@ -25,6 +25,10 @@ export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderSt
     releaseFetch: (ticket) => releaseFetch(pool, ticket),
     applyEvent: (claim, ticket, fetched) => fetches.add({ claim, ticket, fetched, traceparent: claim.traceparent }),
     applyFetched: (ticket, fetched) => fetches.add({ claim: null, ticket, fetched, traceparent: currentTraceparent() ?? null }),
+    async applyTold(ticket, fetched) {
+      if (!(await stakeFetch(pool, ticket))) return { kind: 'refetch' }
+      return fetches.add({ claim: null, ticket, fetched, traceparent: currentTraceparent() ?? null })
+    },
     beginCollect: (name, leaseMs) => beginCollect(pool, name, leaseMs),
     collectStart: (spanMs) => collectStart(pool, spanMs),
     storeCollected: (name, ticket, batch, cursor) =>
@@ -56,4 +60,14 @@ async function releaseFetch(pool: Pool, ticket: FetchTicket): Promise<void> {
     ticket.resource,
     ticket.fetchNo,
   ])
+}
+
+// Which resource a create makes is only known from its answer, so its number was drawn without a lease; it counts while it is the newest.
+async function stakeFetch(pool: Pool, ticket: FetchTicket): Promise<boolean> {
+  const { rowCount } = await pool.query(
+    `INSERT INTO resource AS r (channel, resource, fetch_no, fetched_at) VALUES ($1, $2, $3, '-infinity')
+     ON CONFLICT (channel, resource) DO UPDATE SET fetch_no = excluded.fetch_no, lease_until = NULL WHERE r.fetch_no < excluded.fetch_no`,
+    [ticket.channel, ticket.resource, ticket.fetchNo],
+  )
+  return rowCount === 1
 }

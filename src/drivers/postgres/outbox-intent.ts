@@ -11,17 +11,19 @@ export interface IntentItem {
 
 /** Step 3 for a group: each item has its own lease, gate and fence; one commit carries them all. */
 export async function intendAll(pool: Pool, items: IntentItem[]): Promise<Intent[]> {
-  const { rows } = await pool.query<{ lease: string; verdict: 'intended' | 'superseded' | 'gate-shut'; attempt_id: string | null }>(
-    INTEND,
-    [JSON.stringify(items.map(toRow))],
-  )
+  const { rows } = await pool.query<{
+    lease: string
+    verdict: 'intended' | 'superseded' | 'gate-shut'
+    attempt_id: string | null
+    fetch_no: string
+  }>(INTEND, [JSON.stringify(items.map(toRow))])
   // By lease, not by delivery: a claim whose lease ran out may stand in one group with the claim that took its row.
   const verdicts = new Map(rows.map((row) => [row.lease, row]))
   return items.map(({ claim }) => {
     const row = verdicts.get(claim.lease)
     if (!row) return { kind: 'fenced' }
     return row.verdict === 'intended' && row.attempt_id !== null
-      ? { kind: 'intended', requestId: row.attempt_id }
+      ? { kind: 'intended', requestId: row.attempt_id, fetchNo: Number(row.fetch_no) }
       : { kind: row.verdict === 'intended' ? 'fenced' : row.verdict }
   })
 }
@@ -74,7 +76,7 @@ const INTEND = `
     SELECT id, channel, 'send', operation, lease, hub_now(), trace_id FROM sent
     RETURNING id, delivery_id
   )
-  SELECT j.lease, j.verdict, t.id AS attempt_id FROM judged j LEFT JOIN tried t ON t.delivery_id = j.id`
+  SELECT j.lease, j.verdict, t.id AS attempt_id, nextval('fetch_number') AS fetch_no FROM judged j LEFT JOIN tried t ON t.delivery_id = j.id`
 
 export interface LookUpItem {
   claim: Claim
