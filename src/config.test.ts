@@ -69,6 +69,12 @@ describe('the configuration', () => {
     expect(load({ ...odoo, ODOO_PASSWORD: 'first' }).odoo.nextPassword).toBeNull()
   })
 
+  test('the demo reconciles often, unless told otherwise; a production hub does not', () => {
+    expect(load({}, true).variables.RECONCILER_INTERVAL_SECONDS).toBe(20)
+    expect(load({ RECONCILER_INTERVAL_SECONDS: '300' }, true).variables.RECONCILER_INTERVAL_SECONDS).toBe(300)
+    expect(load().variables.RECONCILER_INTERVAL_SECONDS).toBe(900)
+  })
+
   test('demo mode is refused in production and ends when a part is real', () => {
     expect(problemsOf({ ENV: 'production' }, true)[0]).toMatch(/^ENV: /)
     const real = { PARIS_BASE_URL: 'https://paris.example', PARIS_API_KEY: 'a-real-key', PARIS_API_SECRET: 'a-secret-of-some-length' }

@@ -18,6 +18,7 @@ const COLLECT_CHUNK = 25
 const COLLECT_LEASE_MS = 120_000
 const SWEEP_OVERLAP_MS = 2 * 3_600_000
 const COMPARE_LIMIT = 200
+const FIRST_COMPARE_MS = 20_000
 const CHECKPOINT_MS = 60_000
 
 /** Runs one service of the hub until the signal aborts, with its heartbeat. */
@@ -99,6 +100,7 @@ async function reconcile(hub: Hub, progress: (what: string) => void, signal: Abo
         reconcile: hub.reconcile,
         overlapMs: SWEEP_OVERLAP_MS,
         compareAfterMs: hub.config.file.compareAfterSeconds * 1000,
+        firstCompareAfterMs: firstCompareAfterMs(hub, channel),
         compareLimit: COMPARE_LIMIT,
         leaseMs: 60_000,
         repairs: channel !== ODOO_CHANNEL,
@@ -111,6 +113,12 @@ async function reconcile(hub: Hub, progress: (what: string) => void, signal: Abo
     },
     signal,
   )
+}
+
+// Not before a look-up can be trusted to show what was accepted, and never later than any other comparison.
+function firstCompareAfterMs({ config, channels }: Hub, channel: string): number {
+  const settleMs = channels.find((one) => one.id === channel)?.timing.settleMs ?? 0
+  return Math.min(config.file.compareAfterSeconds * 1000, Math.max(FIRST_COMPARE_MS, 2 * settleMs))
 }
 
 function enabled(hub: Hub): Hub['marketplaces'] {

@@ -14,6 +14,8 @@ export interface ReconcilePorts {
   /** How far a sweep reads back behind its cursor; MercadoLibre filters by whole hours. Milliseconds. */
   overlapMs: number
   compareAfterMs: number
+  /** The first look at a target comes sooner: one that took an order and dropped it shows early. Beyond the settle window. */
+  firstCompareAfterMs: number
   compareLimit: number
   leaseMs: number
   /** Whether a target that shows other content is sent ours again. Never for Odoo: a person's edit stands. */
@@ -78,7 +80,8 @@ export async function readMissedEvents(marketplace: Marketplace, inbox: Inbox, s
 /** Looks delivered orders up at their target and compares field by field with what was delivered. Answers the open drifts. */
 export async function compareDelivered(target: Target, ports: ReconcilePorts, signal: AbortSignal): Promise<number> {
   let open = 0
-  for (const comparable of await ports.reconcile.comparable(ports.channel, ports.compareAfterMs, ports.compareLimit)) {
+  const rest = { firstMs: ports.firstCompareAfterMs, againMs: ports.compareAfterMs }
+  for (const comparable of await ports.reconcile.comparable(ports.channel, rest, ports.compareLimit)) {
     if (signal.aborted) break
     open += await compareOne(target, comparable, ports, signal)
   }

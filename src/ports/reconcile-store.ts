@@ -8,6 +8,12 @@ export interface Comparable {
   wanted: Wanted
 }
 
+/** How long a delivered order rests before its target is looked at, milliseconds. */
+export interface CompareRest {
+  firstMs: number
+  againMs: number
+}
+
 export interface ReconcileStore {
   /** ISO instant up to which a sweep was read; null before the first. */
   readCursor(name: string): Promise<string | null>
@@ -23,8 +29,11 @@ export interface ReconcileStore {
     found: readonly { resource: string; orderKey: string; version: string | null }[],
     olderThanMs: number,
   ): Promise<string[]>
-  /** Bindings whose newest version is delivered and whose target was not looked at for `olderThanMs`, oldest first. */
-  comparable(channel: string, olderThanMs: number, limit: number): Promise<Comparable[]>
+  /**
+   * Bindings whose newest version was delivered at least `firstMs` ago and whose target was never looked at since it was bound, or not for
+   * `againMs`; oldest first.
+   */
+  comparable(channel: string, rest: CompareRest, limit: number): Promise<Comparable[]>
   /** Keeps what the target shows, records new drifts, and resolves those that are gone. Answers how many are open. */
   recordComparison(comparable: Comparable, shown: Shown, drifts: readonly Drift[]): Promise<number>
   /** Plans the delivered content once more, as a newer version; nothing when a version waits or is in flight. */

@@ -24,6 +24,26 @@ describe('what a sweep has not seen', () => {
     await database.drop()
   })
 
+  test('what was delivered is looked at soon for the first time, and then rests longer', async () => {
+    await pool.query(`INSERT INTO silver_order (origin, order_key, payment, fulfilment, lifecycle, display_status, canonical)
+                      VALUES ('odoo', '7', 'none', 'none', 'open', 'CONFIRMED', '{}')`)
+    await pool.query(
+      `INSERT INTO binding (channel, kind, order_id, reference, external_id) SELECT 'paris:main', 'order', id, 'odoo-7', 'p-7' FROM silver_order`,
+    )
+    await pool.query(`INSERT INTO desired (content, content_hash) VALUES ('{"kind":"order"}', '')`)
+    await pool.query(`INSERT INTO delivery (binding_id, channel, kind, order_id, version, generation, desired_id, state, max_tries, ended_at)
+                      SELECT b.id, b.channel, 'order', b.order_id, 1, 1, d.id, 'delivered', 3, hub_now() - interval '1 minute' FROM binding b, desired d`)
+    const store = postgresReconcileStore(pool, 3)
+    const due = async (firstMs: number): Promise<string[]> =>
+      (await store.comparable('paris:main', { firstMs, againMs: 3_600_000 }, 10)).map((one) => one.wanted.reference)
+    expect(await due(3_600_000)).toEqual([])
+    expect(await due(20_000)).toEqual(['odoo-7'])
+    const [found] = await store.comparable('paris:main', { firstMs: 0, againMs: 3_600_000 }, 1)
+    if (!found) throw new Error('it was due')
+    await store.recordComparison(found, { kind: 'absent' }, [])
+    expect(await due(20_000)).toEqual([])
+  })
+
   test('an order without a version whose fetch failed is found by the next sweep; one that was taken in is not', async () => {
     const vault = personalVault(pool, sealer({ kekId: 'test', key: new Uint8Array(32).fill(7) }))
     const orders = postgresOrderStore(pool, { plan: { channels, rules: [] }, vault, maxTries: 3 })

@@ -1,6 +1,6 @@
 import type { Drift } from '../../core/drift.ts'
 import type { Desired } from '../../core/desired.ts'
-import type { Comparable, ReconcileStore } from '../../ports/reconcile-store.ts'
+import type { Comparable, CompareRest, ReconcileStore } from '../../ports/reconcile-store.ts'
 import type { Shown } from '../../ports/target.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
 
@@ -25,7 +25,7 @@ export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileS
       return rows[0]?.now ?? ''
     },
     unseen: (channel, found, olderThanMs) => unseen(pool, { channel, olderThanMs }, found),
-    comparable: (channel, olderThanMs, limit) => comparable(pool, channel, olderThanMs, limit),
+    comparable: (channel, rest, limit) => comparable(pool, channel, rest, limit),
     recordComparison: (compared, shown, drifts) => transaction(pool, (client) => recordComparison(client, compared, shown, drifts)),
     redeliver: (compared) => transaction(pool, (client) => redeliver(client, compared, maxTries)),
   }
@@ -62,16 +62,16 @@ interface ComparableRow {
   content: Desired
 }
 
-async function comparable(pool: Pool, channel: string, olderThanMs: number, limit: number): Promise<Comparable[]> {
+async function comparable(pool: Pool, channel: string, { firstMs, againMs }: CompareRest, limit: number): Promise<Comparable[]> {
   const { rows } = await pool.query<ComparableRow>(
     `SELECT b.id AS binding_id, b.order_id, b.reference, b.generation, b.external_id, d.first_sent_at, d.version, w.content
      FROM binding b
      CROSS JOIN LATERAL (SELECT * FROM delivery d WHERE d.binding_id = b.id ORDER BY d.version DESC LIMIT 1) d
      JOIN desired w ON w.id = d.desired_id
      WHERE b.channel = $1 AND b.kind = 'order' AND b.external_id IS NOT NULL AND d.state = 'delivered'
-       AND d.ended_at < hub_now() - $2 * interval '1 ms' AND (b.compared_at IS NULL OR b.compared_at < hub_now() - $2 * interval '1 ms')
-     ORDER BY b.compared_at NULLS FIRST LIMIT $3`,
-    [channel, olderThanMs, limit],
+       AND d.ended_at < hub_now() - $2 * interval '1 ms' AND (b.compared_at IS NULL OR b.compared_at < hub_now() - $3 * interval '1 ms')
+     ORDER BY b.compared_at NULLS FIRST LIMIT $4`,
+    [channel, firstMs, againMs, limit],
   )
   return rows.map((r) => ({
     bindingId: r.binding_id,
