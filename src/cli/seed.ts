@@ -4,10 +4,11 @@ import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { packageRoot } from '../home.ts'
 import { CliError, configOf, EXIT, type Register } from './context.ts'
-import { listErpOrders, plannedErpOrders, seedErpOrders, seedMasterData } from './seed/erp-orders.ts'
-import { type Incident, Incidents, isPlanted, plantFirst, plantLate } from './seed/incident.ts'
-import { listMeliOrders, plannedPurchases, seedPurchases } from './seed/mercadolibre-purchases.ts'
-import { listParisOrders, plannedParisOrders, seedParisOrders } from './seed/paris-orders.ts'
+import { type ErpListing, listErpOrders, type PlannedErpOrder, plannedErpOrders, seedErpOrders, seedMasterData } from './seed/erp-orders.ts'
+import { dispatchOrders } from './seed/dispatches.ts'
+import { type Incident, Incidents, isPlanted, type Patience, plantFirst, plantLate } from './seed/incident.ts'
+import { listMeliOrders, type PlannedPurchase, plannedPurchases, seedPurchases } from './seed/mercadolibre-purchases.ts'
+import { listParisOrders, type PlannedParisOrder, plannedParisOrders, seedParisOrders } from './seed/paris-orders.ts'
 import { sideBySide, type SimulatorApi, simulatorApi } from './seed/simulator-api.ts'
 
 export interface SeedOptions {
@@ -148,36 +149,58 @@ interface Around {
 async function seedAll(api: SimulatorApi, config: Config, around: Around): Promise<Omit<SeedSummary, 'elapsedMs'>> {
   const incidents = readIncidents()
   const knownErp = await listErpOrders(api)
-  const erpPlan = plannedErpOrders(MONDAY.erpOrders - bornIn(incidents, 'odoo'))
+  const plan: Plan = {
+    incidents,
+    erp: plannedErpOrders(MONDAY.erpOrders - bornIn(incidents, 'odoo')),
+    purchases: plannedPurchases(MONDAY.purchases - bornIn(incidents, 'mercadolibre'), sellersOf(config)),
+    paris: plannedParisOrders(MONDAY.parisOrders - bornIn(incidents, 'paris')),
+  }
   const origins = new Set(knownErp.map((order) => order.origin))
-  if (erpPlan.some(({ order }) => !origins.has(order.origin))) await seedMasterData(api)
+  if (plan.erp.some(({ order }) => !origins.has(order.origin))) await seedMasterData(api)
   const first = await plantAll(api, incidents, around)
-  const purchases = plannedPurchases(MONDAY.purchases - bornIn(incidents, 'mercadolibre'), sellersOf(config))
-  const paris = plannedParisOrders(MONDAY.parisOrders - bornIn(incidents, 'paris'))
-  const telling = (what: string, total: number, more: number) => (done: number) => around.say(`${what} ${done + more}/${total}`)
-  // Three systems, side by side as in life.
-  const [madePurchases, madeParis, madeErp] = await Promise.all([
-    seedPurchases(api, purchases, {
-      known: await listMeliOrders(api),
-      progress: telling('MercadoLibre purchases', MONDAY.purchases, MONDAY.purchases - purchases.length),
-    }),
-    seedParisOrders(api, paris, {
-      known: await listParisOrders(api),
-      progress: telling('Paris orders', MONDAY.parisOrders, MONDAY.parisOrders - paris.length),
-    }),
-    seedErpOrders(api, erpPlan, {
-      known: knownErp,
-      progress: telling('ERP orders', MONDAY.erpOrders, MONDAY.erpOrders - erpPlan.length),
-    }),
-  ])
-  const late = await plantRest(api, incidents, around)
+  // No deadline before the rest of the Monday is in.
+  const patience = { deadlineMs: Number.POSITIVE_INFINITY, signal: around.signal }
+  const orders = seedOrders(api, plan, { knownErp, say: around.say }).finally(() => {
+    patience.deadlineMs = performance.now() + around.patienceMs
+  })
+  const [created, late] = await Promise.all([orders, plantRest(api, incidents, patience)])
+  await dispatchOrders(api, plan.erp, { known: await listErpOrders(api), patience })
   return {
-    erpOrders: { planned: erpPlan.length, created: madeErp },
-    purchases: { planned: purchases.length, created: madePurchases },
-    parisOrders: { planned: paris.length, created: madeParis },
+    erpOrders: { planned: plan.erp.length, created: created.erp },
+    purchases: { planned: plan.purchases.length, created: created.purchases },
+    parisOrders: { planned: plan.paris.length, created: created.paris },
     incidents: { planned: incidents.length, created: first.created },
     waiting: [...new Set([...first.waiting, ...late])],
   }
+}
+
+interface Plan {
+  incidents: Incident[]
+  erp: PlannedErpOrder[]
+  purchases: PlannedPurchase[]
+  paris: PlannedParisOrder[]
+}
+
+// Three systems, side by side as in life. Answers how many are new in each.
+async function seedOrders(
+  api: SimulatorApi,
+  plan: Plan,
+  { knownErp, say }: { knownErp: ErpListing; say: Around['say'] },
+): Promise<{ purchases: number; paris: number; erp: number }> {
+  const telling = (what: string, total: number, planned: readonly unknown[]) => (done: number) =>
+    say(`${what} ${done + total - planned.length}/${total}`)
+  const [purchases, paris, erp] = await Promise.all([
+    seedPurchases(api, plan.purchases, {
+      known: await listMeliOrders(api),
+      progress: telling('MercadoLibre purchases', MONDAY.purchases, plan.purchases),
+    }),
+    seedParisOrders(api, plan.paris, {
+      known: await listParisOrders(api),
+      progress: telling('Paris orders', MONDAY.parisOrders, plan.paris),
+    }),
+    seedErpOrders(api, plan.erp, { known: knownErp, progress: telling('ERP orders', MONDAY.erpOrders, plan.erp) }),
+  ])
+  return { purchases, paris, erp }
 }
 
 /** The list of what is planted. No other file may open it: the hub must find the incidents by itself. */
@@ -206,9 +229,8 @@ async function plantAll(
   return { created, waiting }
 }
 
-async function plantRest(api: SimulatorApi, incidents: readonly Incident[], { signal, patienceMs }: Around): Promise<string[]> {
+async function plantRest(api: SimulatorApi, incidents: readonly Incident[], patience: Patience): Promise<string[]> {
   const waiting: string[] = []
-  const patience = { deadlineMs: performance.now() + patienceMs, signal }
   await sideBySide(incidents, incidents.length, async (incident) => {
     if (!(await plantLate(api, incident, patience))) waiting.push(incident.reference)
   })

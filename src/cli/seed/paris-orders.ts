@@ -47,6 +47,11 @@ export async function listParisOrders(api: SimulatorApi): Promise<ParisListing> 
   return all
 }
 
+/** The one with this reference; undefined when Paris shows none. */
+export async function findParisOrder(api: SimulatorApi, reference: string): Promise<ParisListing[number] | undefined> {
+  return (await api.ask(ParisOrders, { on: 'paris-mock', method: 'GET', path: `/orders?external_ref=${reference}` }))[0]
+}
+
 /** Creates the missing ones, then lets Paris report what has not been reported. Answers how many are new. */
 export async function seedParisOrders(
   api: SimulatorApi,

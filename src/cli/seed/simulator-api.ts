@@ -77,15 +77,15 @@ export async function sideBySide<T>(items: readonly T[], width: number, act: (it
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane))
 }
 
-/** Tries until `attempt` answers something, at most until `deadlineMs` on the monotonic clock; undefined when it never did. */
+/** Tries until `attempt` answers something, at most until `deadlineMs` on the monotonic clock, which may be set while it waits; undefined when it never did. */
 export async function eventually<T>(
   attempt: () => Promise<T | undefined>,
-  { deadlineMs, signal }: { deadlineMs: number; signal: AbortSignal },
+  patience: { readonly deadlineMs: number; signal: AbortSignal },
 ): Promise<T | undefined> {
   for (;;) {
     const found = await attempt()
-    if (found !== undefined || performance.now() > deadlineMs) return found
-    await wait(POLL_MS, undefined, { signal })
+    if (found !== undefined || performance.now() > patience.deadlineMs) return found
+    await wait(POLL_MS, undefined, { signal: patience.signal })
   }
 }
 
