@@ -17,22 +17,30 @@ export interface AuditArguments {
 /** An argument that cannot be used; its message names the argument and the fix. */
 export class BadArgument extends Error {}
 
-export const USAGE =
-  'audit:ledgers [--home .rosh] [--database URL] [--ledgers odoo=FILE,meli=FILE,paris=FILE] [--config hub.yaml] [--incidents FILE] [--quiet-seconds 30] [--json]'
+export const USAGE = `audit:ledgers [options]
+  --home FOLDER          the hub's home, default ROSH_HOME or .rosh: its database, ledgers and hub.yaml
+  --database URL         another database; ledgers and hub.yaml stay those of the home unless named
+  --ledgers odoo=FILE,meli=FILE,paris=FILE
+  --config FILE          the hub's YAML file, default the home's hub.yaml, ROSH_CONFIG, or the one that the hub starts with
+  --incidents FILE|none  what is meant to be wrong; default seed/monday-incidents.json while the home's hub is a demo (npm start), else none
+  --quiet-seconds N      what changed within the last N seconds is not judged yet, default 30
+  --json                 one JSON object instead of the table
+Exit code: 0 no breach, 1 a breach, 2 the audit could not be made.`
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 /** Reads the command line; throws `BadArgument` for what cannot be used. */
-export function readArguments(argv: readonly string[]): AuditArguments {
+export function readArguments(argv: readonly string[], env: Record<string, string | undefined> = {}): AuditArguments {
   const values = parsed(argv)
-  const home = values.home === undefined ? join(root, '.rosh') : resolve(values.home)
+  const home = resolve(root, values.home ?? env.ROSH_HOME ?? '.rosh')
+  const isDemo = isDemoHome(home)
   const quietSeconds = Number(values['quiet-seconds'] ?? '30')
   if (!Number.isFinite(quietSeconds) || quietSeconds < 0) throw new BadArgument('--quiet-seconds: a number of seconds, 0 or more')
   return {
     databaseUrl: values.database ?? embeddedUrl(home),
     ledgers: ledgersOf(values.ledgers, home),
-    hubFile: hubFileOf(values.config, home),
-    incidents: values.incidents === undefined ? null : existing(values.incidents, '--incidents'),
+    hubFile: hubFileOf(values.config ?? env.ROSH_CONFIG, home, isDemo),
+    incidents: incidentsOf(values.incidents, isDemo),
     quietSeconds,
     json: values.json ?? false,
   }
@@ -74,9 +82,25 @@ function ledgersOf(given: string | undefined, home: string): AuditArguments['led
   return ledgers
 }
 
-function hubFileOf(given: string | undefined, home: string): string | null {
-  if (given !== undefined) return existing(given, '--config')
-  return [join(home, 'hub.yaml'), join(root, 'seed/hub.yaml'), join(root, 'hub.yaml')].find((path) => existsSync(path)) ?? null
+function hubFileOf(given: string | undefined, home: string, isDemo: boolean): string | null {
+  if (given !== undefined) return existing(resolve(root, given), '--config')
+  return [join(home, 'hub.yaml'), join(root, isDemo ? 'seed/hub.yaml' : 'hub.yaml')].find((path) => existsSync(path)) ?? null
+}
+
+/** A demo's home holds the seeded Monday, so its incidents are expected there. */
+function incidentsOf(given: string | undefined, isDemo: boolean): string | null {
+  if (given === 'none') return null
+  if (given !== undefined) return existing(given, '--incidents')
+  return isDemo ? join(root, 'seed/monday-incidents.json') : null
+}
+
+const Instance = z.object({ demo: z.boolean() })
+
+function isDemoHome(home: string): boolean {
+  const path = join(home, 'instance.json')
+  if (!existsSync(path)) return false
+  const read = Instance.safeParse(jsonIn(path, '--home'))
+  return read.success && read.data.demo
 }
 
 function existing(path: string, argument: string): string {
@@ -85,19 +109,21 @@ function existing(path: string, argument: string): string {
   return full
 }
 
+function jsonIn(path: string, argument: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as unknown
+  } catch {
+    throw new BadArgument(`${argument}: ${path} is not JSON`)
+  }
+}
+
 const Coordinates = z.object({ port: z.int(), ownerPassword: z.string() })
 
 /** The embedded server's owner: it reads every table, and nothing here writes. */
 function embeddedUrl(home: string): string {
   const path = join(home, 'postgres.json')
   if (!existsSync(path)) throw new BadArgument(`--home: ${path} is not there; start the hub once, or name a database with --database`)
-  let value: unknown
-  try {
-    value = JSON.parse(readFileSync(path, 'utf8'))
-  } catch {
-    throw new BadArgument(`--home: ${path} is not JSON`)
-  }
-  const read = Coordinates.safeParse(value)
+  const read = Coordinates.safeParse(jsonIn(path, '--home'))
   if (!read.success) throw new BadArgument(`--home: ${path} does not hold the port and the owner's password (in ${dirname(path)})`)
   return `postgresql://rosh_migrator:${encodeURIComponent(read.data.ownerPassword)}@127.0.0.1:${read.data.port}/rosh`
 }

@@ -14,7 +14,8 @@ export interface AuditReport {
   unequal: number
   /** Every other breach, by its invariant. */
   invariants: number
-  incidents: { declared: number; ok: number }
+  /** Of the declared ones: as declared, and put right by a person since. */
+  incidents: { declared: number; ok: number; repaired: number }
   breaches: Breach[]
 }
 
@@ -50,13 +51,18 @@ export async function audit(input: AuditInput & { incidents: string | null }): P
     doubled: count('doubled'),
     unequal: count('unequal'),
     invariants: breaches.length - count('lost') - count('doubled') - count('unequal') - count('incident'),
-    incidents: { declared: incidents.length, ok: results.filter((result) => result.breach === null).length },
+    incidents: {
+      declared: incidents.length,
+      ok: results.filter((result) => result.breach === null && !result.repaired).length,
+      repaired: results.filter((result) => result.repaired).length,
+    },
     breaches,
   }
 }
 
-// A declared incident answers for what its order lacks; a doubled order is one only where that is what was declared.
+// A declared incident answers for what its order lacks; a doubled order is one only where that is what was declared, and an order
+// that is declared to be where it belongs is judged as any other.
 function isJudged(found: Breach, declaredCause: string | undefined): boolean {
-  if (declaredCause === undefined) return true
+  if (declaredCause === undefined || declaredCause === 'delivered') return true
   return found.kind === 'doubled' && declaredCause !== 'duplicated-at-target'
 }

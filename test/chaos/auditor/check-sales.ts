@@ -21,12 +21,19 @@ interface Found {
 
 function checkSale(world: World, sale: Sale): OrderCheck {
   const silver = world.silverOf(sale.channel, sale.id)
-  const label = saleLabel(sale.channel, sale.id)
+  const label = sale.references[0] ?? saleLabel(sale.channel, sale.id)
   const found: Found = { world, sale, silver, binding: world.bindingOf(silver, 'odoo'), label }
   const copies = world.erp.filter((order) => order.origin === sale.channel && baseOf(order.clientOrderRef) === sale.id)
   return {
     label,
-    names: namesOf(sale.id, label, ...sale.orderIds, ...sale.orderIds.map((id) => `ML-${id}`), ...copies.map((order) => order.name)),
+    names: namesOf(
+      sale.id,
+      label,
+      ...sale.references,
+      ...sale.orderIds,
+      ...sale.orderIds.map((id) => `ML-${id}`),
+      ...copies.map((order) => order.name),
+    ),
     origin: sale.channel,
     key: sale.id,
     settled: Math.max(sale.changedAt, ...copies.map((order) => order.changedAt)) <= world.quietSince,

@@ -11,7 +11,15 @@ const Canonical = z.object({
 })
 
 const Tables = {
-  silver: z.object({ id: Id, origin: z.string(), order_key: z.string(), canonical: Canonical, observations: z.number() }),
+  silver: z.object({
+    id: Id,
+    origin: z.string(),
+    order_key: z.string(),
+    canonical: Canonical,
+    flags: z.array(z.string()),
+    illegal: z.boolean(),
+    observations: z.number(),
+  }),
   binding: z.object({
     id: Id,
     channel: z.string(),
@@ -37,6 +45,7 @@ const Tables = {
     archived: z.boolean(),
     overdue: z.boolean(),
     leased: z.boolean(),
+    replays: z.number(),
   }),
   attempt: z.object({
     id: Id,
@@ -48,7 +57,14 @@ const Tables = {
     outcome: z.string().nullable(),
     http_status: z.number().nullable(),
   }),
-  request: z.object({ id: Id, channel: z.string().nullable(), verdict: z.string(), digest: z.string(), events: z.number() }),
+  request: z.object({
+    id: Id,
+    channel: z.string().nullable(),
+    verdict: z.string(),
+    digest: z.string(),
+    events: z.number(),
+    refused_body: z.string().nullable(),
+  }),
   event: z.object({
     id: Id,
     channel: z.string(),
@@ -58,6 +74,8 @@ const Tables = {
     state: z.string(),
     reason: z.string().nullable(),
     cause: z.string().nullable(),
+    conflict: z.boolean(),
+    replays: z.number(),
     overdue: z.boolean(),
     resolved: z.boolean(),
   }),
@@ -79,20 +97,21 @@ export type AttemptRow = HubTables['attempt'][number]
 
 // Base tables only: no view and no function of the hub's, but its clock, which due times are written by. $1: quiet seconds.
 const QUERIES: Record<keyof typeof Tables, string> = {
-  silver: `SELECT id::text, origin, order_key, canonical, (SELECT count(*)::int FROM observation o WHERE o.order_id = s.id AND o.channel = s.origin) AS observations
+  silver: `SELECT id::text, origin, order_key, canonical, flags, illegal IS NOT NULL AS illegal, (SELECT count(*)::int FROM observation o WHERE o.order_id = s.id AND o.channel = s.origin) AS observations
            FROM silver_order s WHERE $1::float8 IS NOT NULL ORDER BY s.id`,
   binding: `SELECT id::text, channel, kind, order_id::text, reference, generation, external_id, (next_version - 1)::int AS planned,
               (SELECT count(*)::int FROM delivery d WHERE d.binding_id = b.id) AS deliveries
             FROM binding b WHERE $1::float8 IS NOT NULL ORDER BY b.id`,
   delivery: `SELECT id::text, binding_id::text, channel, kind, order_id::text, generation, version::int, state, cause, resolved_by IS NOT NULL AS resolved,
                archived_at IS NOT NULL AS archived, state IN ('pending', 'ambiguous') AND due_at < hub_now() - $1 * interval '1 s' AS overdue,
-               coalesce(lease_until > hub_now(), false) AS leased
+               coalesce(lease_until > hub_now(), false) AS leased, replays
              FROM delivery ORDER BY delivery.id`,
   attempt: `SELECT id::text, delivery_id::text, inbound_event_id::text, channel, purpose, operation, outcome, http_status
             FROM attempt WHERE $1::float8 IS NOT NULL ORDER BY attempt.id`,
-  request: `SELECT id::text, channel, verdict, encode(body_sha256, 'hex') AS digest, (SELECT count(*)::int FROM inbound_event e WHERE e.request_id = r.id) AS events
+  request: `SELECT id::text, channel, verdict, encode(body_sha256, 'hex') AS digest, (SELECT count(*)::int FROM inbound_event e WHERE e.request_id = r.id) AS events,
+              CASE WHEN verdict IN ('bad-signature', 'stale-timestamp', 'malformed') AND body_bytes <= 16384 THEN encode(body, 'escape') END AS refused_body
             FROM inbound_request r WHERE $1::float8 IS NOT NULL ORDER BY r.id`,
-  event: `SELECT id::text, channel, resource, order_key, order_id::text, state, reason, cause, state = 'pending' AND due_at < hub_now() - $1 * interval '1 s' AS overdue,
+  event: `SELECT id::text, channel, resource, order_key, order_id::text, state, reason, cause, conflict, replays, state = 'pending' AND due_at < hub_now() - $1 * interval '1 s' AS overdue,
             resolved_by IS NOT NULL AS resolved
           FROM inbound_event ORDER BY inbound_event.id`,
   quarantine: `SELECT erp_id, erp_name, cause, field, resolved_at IS NULL AS open FROM erp_quarantine WHERE $1::float8 IS NOT NULL ORDER BY id`,

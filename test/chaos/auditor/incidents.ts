@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type Breach, breach } from './breach.ts'
 import type { OrderCheck } from './check-erp-born.ts'
+import { isShownBy, type Subject, subjectOf } from './incident-subject.ts'
 import type { World } from './world.ts'
 
 const Incident = z.object({
@@ -17,63 +18,60 @@ export function readIncidents(path: string | null): Incident[] {
 
 export interface IncidentResult {
   incident: Incident
+  /** A person replayed it since, and nothing is wrong with its order any more. */
+  repaired: boolean
   breach: Breach | null
 }
 
-/** Each declared incident against what the tables show of its order. */
+/** Each declared incident against what ledgers and tables show of its order. */
 export function checkIncident(incident: Incident, check: OrderCheck | undefined, world: World): IncidentResult {
   const { reference, declared } = incident
-  const facts = factsOf(reference, check, world)
+  const subject = subjectOf(reference, check, world)
+  const facts = factsOf(subject, world)
   const holds = facts.some(
     (fact) =>
       fact.state === declared.state &&
-      (fact.cause === null || fact.cause === declared.cause) &&
-      (declared.channel === undefined ||
-        fact.channel === null ||
-        fact.channel === declared.channel ||
-        fact.channel.split(':')[0] === declared.channel),
+      isAt(fact, declared.channel) &&
+      (fact.cause === null ? isShownBy(declared.cause, subject, world) : fact.cause === declared.cause),
   )
-  if (holds) return { incident, breach: null }
+  if (holds) return { incident, repaired: false, breach: null }
+  if (isRepaired(subject)) return { incident, repaired: true, breach: null }
   const shown = facts.map((fact) => `${fact.state}/${fact.cause ?? '-'}${fact.channel ? `@${fact.channel}` : ''}`).join(', ') || 'nothing'
   const wanted = `${declared.state}/${declared.cause}${declared.channel ? `@${declared.channel}` : ''}`
-  return { incident, breach: breach('incident', reference, `declared ${wanted}; the tables show ${shown}`, { field: 'state' }) }
+  const message = `declared ${wanted}; ledgers and tables show ${shown}`
+  return { incident, repaired: false, breach: breach('incident', reference, message, { field: 'state' }) }
+}
+
+function isRepaired({ check, deliveries, events }: Subject): boolean {
+  return check?.inScope === true && check.breaches.length === 0 && [...deliveries, ...events].some((row) => row.replays > 0)
 }
 
 interface Fact {
   state: string
-  /** Null: this state has one cause only. */
+  /** Null: the row names none, so ledgers and tables must show it. */
   cause: string | null
   channel: string | null
 }
 
-function factsOf(reference: string, check: OrderCheck | undefined, world: World): Fact[] {
+function isAt(fact: Fact, channel: string | undefined): boolean {
+  return channel === undefined || fact.channel === null || fact.channel === channel || fact.channel.split(':')[0] === channel
+}
+
+function factsOf(subject: Subject, world: World): Fact[] {
+  const { silver, sale, deliveries, events, names } = subject
   const { hub } = world
-  const silver = check && world.silverOf(check.origin, check.key)
-  const names = new Set([reference.toUpperCase(), ...(check?.names ?? [])])
   const facts: Fact[] = [
-    ...hub.delivery
-      .filter((row) => row.order_id !== null && row.order_id === silver?.id && isNewest(row, hub))
-      .flatMap((row) => deliveryFacts(row, world)),
-    ...hub.event
-      .filter(
-        (row) =>
-          (row.order_id !== null && row.order_id === silver?.id) ||
-          names.has((row.order_key ?? '').toUpperCase()) ||
-          names.has(row.resource.split('/').at(-1)?.toUpperCase() ?? ''),
-      )
-      .map((row) => ({ state: row.state, cause: row.cause ?? row.reason, channel: row.channel })),
+    ...deliveries.filter((row) => isNewest(row, hub)).flatMap((row) => deliveryFacts(row, world)),
+    ...events.map((row) => ({ state: row.state, cause: row.state === 'applied' ? null : (row.cause ?? row.reason), channel: row.channel })),
     ...hub.quarantine
       .filter((row) => row.open && (names.has(row.erp_id) || names.has(row.erp_name.toUpperCase())))
       .map((row) => ({ state: 'quarantined', cause: row.cause, channel: 'odoo' })),
-    ...hub.drift.filter((row) => row.order_id === silver?.id).map((row) => ({ state: 'drift', cause: row.cause, channel: row.channel })),
-    ...hub.request
-      .filter((row) => ['bad-signature', 'stale-timestamp', 'malformed'].includes(row.verdict))
-      .map(() => ({ state: 'refused', cause: 'webhook-refused', channel: null })),
   ]
-  if (!silver) facts.push({ state: 'absent', cause: null, channel: null })
-  else if (!hub.binding.some((row) => row.order_id === silver.id)) facts.push({ state: 'not-sent', cause: null, channel: null })
-  if (facts.some((fact) => fact.state === 'dead') && facts.every((fact) => fact.state !== 'pending'))
-    facts.push({ state: 'dead-letter', cause: null, channel: null })
+  const ids = sale?.orderIds ?? []
+  if (hub.request.some((row) => ids.some((id) => row.refused_body?.includes(`"${id}"`))))
+    facts.push({ state: 'refused', cause: 'webhook-refused', channel: null })
+  if (sale && events.length === 0) facts.push({ state: 'unheard', cause: null, channel: sale.channel })
+  if (!hub.binding.some((row) => silver && row.order_id === silver.id)) facts.push({ state: 'not-planned', cause: null, channel: null })
   return facts
 }
 
@@ -84,7 +82,7 @@ const isNewest = (row: Delivery, hub: World['hub']): boolean =>
 
 // What holds a whole channel back is the cause of everything that waits there.
 function deliveryFacts(row: Delivery, { hub }: World): Fact[] {
-  const own: Fact = { state: row.state, cause: row.cause ?? row.state, channel: row.channel }
+  const own: Fact = { state: row.state, cause: row.cause, channel: row.channel }
   const gate = hub.channel.find((channel) => channel.id === row.channel)
   if (!gate || (row.state !== 'pending' && row.state !== 'ambiguous')) return [own]
   const held: Fact[] = []

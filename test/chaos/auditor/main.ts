@@ -8,7 +8,11 @@ const BREACH = 1
 const BAD_ARGUMENTS = 2
 
 async function main(): Promise<number> {
-  const given = readArguments(process.argv.slice(2))
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${USAGE}\n`)
+    return OK
+  }
+  const given = readArguments(process.argv.slice(2), process.env)
   const report = await audit(given)
   process.stdout.write(given.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report))
   return report.breaches.length === 0 ? OK : BREACH

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type LedgerLine, ordersById, statesOf } from './ledger-file.ts'
-import { itemsOf, minor, type SeenOrder } from './seen-order.ts'
+import { itemsOf, minor, RANK, type SeenOrder } from './seen-order.ts'
 
 export interface MarketplaceOrder extends SeenOrder {
   /** Key of the sale it belongs to: its pack, else itself. */
@@ -11,6 +11,8 @@ export interface MarketplaceOrder extends SeenOrder {
   paid: boolean
   /** Held on purpose: fraud alert or open mediation. */
   held: boolean
+  /** Its fulfilment took a step back that no order takes (Paris alone has one entity that tells it). */
+  wentBack: boolean
   /** The fulfilment is a shipment's own word, which outranks an order's. */
   saidByShipment: boolean
 }
@@ -65,6 +67,7 @@ export function readMeliOrders(lines: readonly LedgerLine[]): MarketplaceOrder[]
       lifecycle: packStatus === 'cancelled' ? 'cancelled' : meliLifecycle(order),
       fulfilment: words[0] ?? 'none',
       saidByShipment: words.length > 0,
+      wentBack: false,
       currency: order.currency_id,
       totalMinor: minor(order.total_amount, order.currency_id),
       paid: history.some((line) => ['paid', 'partially_refunded'].includes(MeliOrder.parse(line.order).status)),
@@ -129,6 +132,7 @@ export function readParisOrders(lines: readonly LedgerLine[]): MarketplaceOrder[
       lifecycle: order.status === 'cancelled' ? 'cancelled' : 'open',
       fulfilment: word ?? null,
       saidByShipment: false,
+      wentBack: goesBack(history.flatMap((line) => parisFulfilment(ParisOrder.parse(line.order).status) ?? [])),
       currency: null,
       totalMinor: null,
       paid: true,
@@ -138,6 +142,9 @@ export function readParisOrders(lines: readonly LedgerLine[]): MarketplaceOrder[
     }
   })
 }
+
+const goesBack = (words: readonly string[]): boolean =>
+  words.some((word, at) => at > 0 && (RANK[word] ?? 0) < (RANK[words[at - 1] ?? ''] ?? 0))
 
 const PARIS_WORDS: Record<string, string> = {
   created: 'to_prepare',

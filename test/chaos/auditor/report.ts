@@ -13,6 +13,7 @@ export function reportText(report: AuditReport): string {
     ['unequal', report.unequal],
     ['other breaches', report.invariants],
     ['incidents as declared', `${incidents.ok} of ${incidents.declared}`],
+    ...(incidents.repaired > 0 ? [['incidents repaired since', incidents.repaired] as [string, number]] : []),
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
   const table = rows.map(([name, value]) => `${name.padEnd(width)}  ${String(value).padStart(8)}`)

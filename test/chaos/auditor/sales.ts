@@ -4,6 +4,8 @@ import { itemsOf, least, type SeenOrder } from './seen-order.ts'
 /** What a buyer bought: one order of a marketplace, or the orders of one pack. */
 export interface Sale extends SeenOrder {
   orderIds: string[]
+  /** What people call it beside its ids: Paris's own references. */
+  references: string[]
   paid: boolean
   held: boolean
 }
@@ -28,6 +30,7 @@ function saleOf(orders: MarketplaceOrder[]): Sale {
     channel: first.channel,
     id: first.saleKey,
     orderIds: orders.map((order) => order.id),
+    references: orders.flatMap((order) => order.reference ?? []),
     reference: null,
     items: itemsOf(counted.flatMap((order) => [...order.items].map(([sku, item]) => ({ sku, ...item })))),
     lifecycle: live.length === 0 ? 'cancelled' : (orders.find((o) => o.lifecycle === 'cancel_requested')?.lifecycle ?? 'open'),
