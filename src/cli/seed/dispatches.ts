@@ -1,5 +1,5 @@
 import type { Patience } from './incident.ts'
-import { type ErpListing, type PlannedErpOrder } from './erp-orders.ts'
+import type { ErpListing, PlannedErpOrder } from './erp-orders.ts'
 import { listMeliOrders, moveShipment } from './mercadolibre-purchases.ts'
 import { emitParis, findParisOrder } from './paris-orders.ts'
 import { eventually, sideBySide, type SimulatorApi } from './simulator-api.ts'
