@@ -132,7 +132,9 @@ export class DeliveryWorld {
       return () => (this.model.without === 'stopwatch' ? 0 : this.model.nowMs - began)
     }
     const clock = { stopwatch: elapsed, wait: () => Promise.resolve() }
-    return { outbox: gated, target: this.#targetOf(through), channel: CHANNEL, clock, random: steadyRandom, backoffScale: 1 }
+    // The memory marketplace tells nothing with its answers.
+    const store = { applyTold: () => Promise.reject(new Error('nothing was told')) }
+    return { outbox: gated, target: this.#targetOf(through), channel: CHANNEL, store, clock, random: steadyRandom, backoffScale: 1 }
   }
 
   #targetOf(through: () => Promise<Fate>): DeliverPorts['target'] {

@@ -100,7 +100,8 @@ export class OutboxModel {
     const times = { dueAt: this.nowMs + settledMs, leaseUntil: this.nowMs + leaseMs }
     this.#move(row, 'ambiguous', { ...times, tries, countedLease: row.lease })
     this.firstSentAt ??= new Date(this.nowMs).toISOString()
-    return { kind: 'intended', requestId: this.#begin(claim, operation) }
+    const requestId = this.#begin(claim, operation)
+    return { kind: 'intended', requestId, fetchNo: Number(requestId) }
   }
 
   #finish(claim: Claim, finish: Finish): 'finished' | 'fenced' {
