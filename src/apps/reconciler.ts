@@ -1,5 +1,5 @@
 import { type CollectPorts, recollectErpOrders, reconcileErpIds } from '../flows/collect-erp-orders.ts'
-import { compareDelivered, type ReconcilePorts, readMissedEvents, sweepMarketplace } from '../flows/reconcile-marketplace.ts'
+import { compareDelivered, findErpCopies, type ReconcilePorts, readMissedEvents, sweepMarketplace } from '../flows/reconcile-marketplace.ts'
 import { IntegrationError } from '../core/integration-error.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Erp } from '../ports/erp.ts'
@@ -49,6 +49,7 @@ async function erpLoop(reconciler: Reconciler, signal: AbortSignal): Promise<voi
       async (until) => reconcileErpIds(daysBefore(await erp.serverTime(until)), collect, until),
       async (until) => recollectErpOrders(await collect.store.openErpOrderIds(RECONCILE_DAYS), collect, until),
       (until) => compareDelivered(erp, reconciler.portsOf('odoo'), until),
+      (until) => findErpCopies({ erp, reconcile: reconciler.portsOf('odoo').reconcile }, RECONCILE_DAYS, until),
     ])
     return 'idle'
   })

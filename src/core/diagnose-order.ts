@@ -56,20 +56,27 @@ function quarantined(facts: OrderFacts): Finding[] {
 }
 
 function drifted(facts: OrderFacts): Finding[] {
-  return facts.drifts
-    .filter((d) => d.resolvedAt === null)
-    .map((d) => {
-      const fields = d.fields.map((f) => codeWord(f)).join(', ')
-      const cause = causeCodeOf(d.cause, 'drift')
-      return {
-        cause,
-        certainty: 'certain',
-        target: d.channel,
-        deadLetter: null,
-        sentence: `The comparison with ${d.channel} found ${codeWord(d.kind)} at ${d.foundAt}${fields ? `: ${fields}` : ''}.`,
-        evidence: [{ table: 'drift', id: d.id, says: `${codeWord(d.kind)}${fields ? `: ${fields}` : ''}` }],
-      }
-    })
+  return (
+    facts.drifts
+      // The binding says more of a copy than its drift does: every id.
+      .filter(
+        (d) =>
+          d.resolvedAt === null &&
+          !(d.kind === 'duplicate' && facts.bindings.some((b) => b.channel === d.channel && b.duplicates.length > 0)),
+      )
+      .map((d) => {
+        const fields = d.fields.map((f) => codeWord(f)).join(', ')
+        const cause = causeCodeOf(d.cause, 'drift')
+        return {
+          cause,
+          certainty: 'certain',
+          target: d.channel,
+          deadLetter: null,
+          sentence: `The comparison with ${d.channel} found ${codeWord(d.kind)} at ${d.foundAt}${fields ? `: ${fields}` : ''}.`,
+          evidence: [{ table: 'drift', id: d.id, says: `${codeWord(d.kind)}${fields ? `: ${fields}` : ''}` }],
+        }
+      })
+  )
 }
 
 function erpSays(facts: OrderFacts): Finding[] {

@@ -70,8 +70,8 @@ async function shownAtFirst(claim: Claim, ports: DeliverPorts, signal: AbortSign
 async function lookUp(claim: Claim, ports: DeliverPorts, signal: AbortSignal): Promise<Shown | DeliveryEnding> {
   try {
     const shown = await ports.target.lookUp(claim.wanted, lookUpLog(claim, ports.outbox), signal)
-    if (shown.kind === 'found' && claim.wanted.externalId !== shown.externalId) {
-      await ports.outbox.bind(claim, shown.externalId, shown.content)
+    if (shown.kind === 'found' && (claim.wanted.externalId !== shown.externalId || shown.copies !== undefined)) {
+      await ports.outbox.bind(claim, shown)
       claim.wanted.externalId = shown.externalId
     }
     return shown

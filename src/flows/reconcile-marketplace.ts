@@ -1,6 +1,7 @@
 import { compareOrder, type Drift } from '../core/drift.ts'
 import { IntegrationError } from '../core/integration-error.ts'
 import type { AttemptLog } from '../ports/attempt-log.ts'
+import type { Erp } from '../ports/erp.ts'
 import type { Inbox } from '../ports/inbox.ts'
 import type { Marketplace } from '../ports/marketplace.ts'
 import type { OrderStore } from '../ports/order-store.ts'
@@ -94,8 +95,31 @@ async function compareOne(target: Target, comparable: Comparable, ports: Reconci
   const shown = await target.lookUp(comparable.wanted, unrecorded, signal)
   const drifts = compareOrder(desired, shown.kind === 'found' ? shown.content : null)
   const open = await ports.reconcile.recordComparison(comparable, shown, drifts)
+  if (comparable.copies.length > 0) await ports.reconcile.recordCopies(comparable, await stillThere(target, comparable, signal))
   if (ports.repairs && drifts.some(isRepairable)) await ports.reconcile.redeliver(comparable)
   return open
+}
+
+// A copy that was removed tells no sweep: each is looked at by its own id.
+async function stillThere(target: Target, { wanted, copies }: Comparable, signal: AbortSignal): Promise<string[]> {
+  const live: string[] = []
+  for (const externalId of copies) {
+    const shown = await target.lookUp({ ...wanted, externalId }, unrecorded, signal)
+    if (shown.kind === 'found' && shown.externalId === externalId && shown.content.lifecycle !== 'cancelled') live.push(externalId)
+  }
+  return live
+}
+
+/** Has the ERP count which references it holds twice since then. Answers how many. */
+export async function findErpCopies(
+  { erp, reconcile }: { erp: Erp; reconcile: ReconcileStore },
+  days: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const since = new Date(Date.parse(await erp.serverTime(signal)) - days * 86_400_000).toISOString()
+  const doubled = await erp.doubledOrders(since, signal)
+  await reconcile.recordErpCopies(doubled)
+  return doubled.length
 }
 
 // A missing order is never created again without a person: it may have been removed on purpose.

@@ -30,6 +30,13 @@ export interface ErpVersion {
   version: string
 }
 
+/** Several orders under one reference of ours. */
+export interface ErpDoubled {
+  origin: string
+  reference: string
+  erpIds: string[]
+}
+
 export interface ErpStock {
   sku: string
   /** Free whole pieces, never negative. */
@@ -66,6 +73,8 @@ export interface Erp extends Target {
    * `picking`, by the ERP's id of the order.
    */
   changedDeliveries(window: { fromIso: string; toIso: string; origins: readonly string[] }, signal: AbortSignal): Promise<Fragment[]>
+  /** Orders created since that are not cancelled and share origin and reference with another one. Nothing in an ERP forbids it. */
+  doubledOrders(fromIso: string, signal: AbortSignal): Promise<ErpDoubled[]>
   /** SKUs whose free quantity may have moved in the window, with the quantity now. */
   changedStock(fromIso: string, toIso: string, signal: AbortSignal): Promise<ErpStock[]>
   /** Finds an order by id, name or client reference without storing anything: what a trace shows of an order that the hub never saw. */

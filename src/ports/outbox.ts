@@ -1,6 +1,6 @@
 import type { Operation, Settlement } from '../core/delivery.ts'
 import type { IntegrationErrorCode, AttemptOutcome } from '../core/integration-error.ts'
-import type { ShownContent, Wanted } from './target.ts'
+import type { Shown, ShownContent, Wanted } from './target.ts'
 
 /** A delivery under lease. `lease` is the fence: a finish is accepted only with the current number. */
 export interface Claim {
@@ -56,8 +56,8 @@ export interface Outbox {
   /** Commits the intent of a look-up. Null: fenced. Open attempts of earlier claims end as `unknown`. */
   intendLookUp(claim: Claim, operation: string): Promise<string | null>
   endLookUp(claim: Claim, end: AttemptEnd): Promise<void>
-  /** Binds an id that a look-up found, at once. */
-  bind(claim: Claim, externalId: string, shown: ShownContent): Promise<void>
+  /** Binds an id that a look-up found, at once, and keeps that there are several where it met more than one. */
+  bind(claim: Claim, shown: Shown & { kind: 'found' }): Promise<void>
   /** Step 5. `fenced`: another claim took over; the attempt's outcome is recorded, nothing else changed. */
   finish(claim: Claim, finish: Finish): Promise<'finished' | 'fenced'>
   /** Gives an unstarted claim back, uncounted. */

@@ -1,4 +1,5 @@
 import type { Drift } from '../core/drift.ts'
+import type { ErpDoubled } from './erp.ts'
 import type { Shown, Wanted } from './target.ts'
 
 /** A binding whose target is due to be looked at again. */
@@ -6,6 +7,8 @@ export interface Comparable {
   bindingId: string
   orderId: string
   wanted: Wanted
+  /** Every live order that was seen under our reference, when there was more than one. */
+  copies: string[]
 }
 
 /** How long a delivered order rests before its target is looked at, milliseconds. */
@@ -36,6 +39,10 @@ export interface ReconcileStore {
   comparable(channel: string, rest: CompareRest, limit: number): Promise<Comparable[]>
   /** Keeps what the target shows, records new drifts, and resolves those that are gone. Answers how many are open. */
   recordComparison(comparable: Comparable, shown: Shown, drifts: readonly Drift[]): Promise<number>
+  /** Keeps which live orders the target shows under our reference; more than one is a drift. */
+  recordCopies(comparable: Comparable, ids: readonly string[]): Promise<void>
+  /** All references that the ERP shows twice; what it no longer shows twice is resolved. */
+  recordErpCopies(doubled: readonly ErpDoubled[]): Promise<void>
   /** Plans the delivered content once more, as a newer version; nothing when a version waits or is in flight. */
   redeliver(comparable: Comparable): Promise<boolean>
 }

@@ -30,7 +30,15 @@ export interface Personal {
 }
 
 /** What a target shows for a binding. `content` is the driver's own reading of it, kept on the binding as last observed. */
-export type Shown = { kind: 'absent' } | { kind: 'found'; externalId: string; content: ShownContent }
+export type Shown =
+  | { kind: 'absent' }
+  | {
+      kind: 'found'
+      externalId: string
+      content: ShownContent
+      /** Every live order under our reference, this one included, when a look-up by reference met more than one. */
+      copies?: readonly string[]
+    }
 
 export interface ShownContent {
   lifecycle: DesiredOrder['lifecycle'] | null

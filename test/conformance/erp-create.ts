@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { IntegrationError } from '../../src/core/integration-error.ts'
-import type { Erp } from '../../src/ports/erp.ts'
+import type { Erp, ErpDoubled } from '../../src/ports/erp.ts'
 import { CHANNEL, drive, type ErpWorld, look, never, newKey, nextVersion, wantedOf } from './erp-world.ts'
 import { beforeAll, describe, test } from './suite.ts'
 
@@ -44,6 +44,24 @@ export function createsOrders(there: () => ErpWorld): void {
       const named = await there().open({ partner: `Compradores ${newKey()}` })
       expect((await drive(named, wantedOf(there()))).operations).toEqual(['create', 'create', 'confirm'])
       expect((await drive(named, wantedOf(there()))).operations).toEqual(['create', 'confirm'])
+    })
+
+    test('an order that a person made again under one reference is counted with both ids, until one is cancelled', async () => {
+      const since = new Date(Date.parse(await erp.serverTime(never)) - 60_000).toISOString()
+      const wanted = wantedOf(there())
+      await drive(erp, wanted)
+      const doubled = async (): Promise<ErpDoubled | undefined> =>
+        (await erp.doubledOrders(since, never)).find((group) => group.reference === wanted.reference)
+      expect(await doubled()).toBeUndefined()
+      const lines = [{ sku: there().skus[0], quantity: 1, price: 12_990 }]
+      const other = await there().person.createOrder({ reference: wanted.reference, origin: 'another shop', lines })
+      expect(await doubled(), `${other} has another origin`).toBeUndefined()
+      const copy = await there().person.createOrder({ reference: wanted.reference, origin: CHANNEL, lines })
+      const found = await doubled()
+      expect(found).toMatchObject({ origin: CHANNEL, reference: wanted.reference })
+      expect(new Set(found?.erpIds)).toEqual(new Set([wanted.externalId, copy]))
+      await there().person.cancel(copy)
+      expect(await doubled()).toBeUndefined()
     })
 
     test('five creates of one order at once leave one order', async () => {

@@ -1,6 +1,6 @@
 import { quantityFrom } from '../../core/money.ts'
 import type { Fragment, Identifier } from '../../core/order.ts'
-import type { ErpBatch, ErpFound, ErpQuarantined, ErpStock, ErpVersion } from '../../ports/erp.ts'
+import type { ErpBatch, ErpDoubled, ErpFound, ErpQuarantined, ErpStock, ErpVersion } from '../../ports/erp.ts'
 import { type MemoryErpBook, type MemoryErpOrder, totalOf } from './erp-book.ts'
 
 const ownOrders = (book: MemoryErpBook): MemoryErpOrder[] => [...book.orders.values()].filter((order) => order.byHub === null)
@@ -35,6 +35,16 @@ export function changedDeliveries(
       fulfilment: picking?.state === 'done' ? 'shipped' : picking?.state === 'assigned' ? 'ready_to_ship' : 'none',
       ...(picking?.tracking ? { tracking: picking.tracking } : {}),
     }))
+}
+
+export function doubledOrders(book: MemoryErpBook, fromIso: string): ErpDoubled[] {
+  const live = [...book.orders.values()].filter(
+    (order) => order.createdMs >= Date.parse(fromIso) && order.state !== 'cancel' && order.reference !== '' && order.origin !== '',
+  )
+  return [...Map.groupBy(live, ({ origin, reference }) => JSON.stringify([origin, reference])).values()].flatMap((same) => {
+    const [first] = same
+    return first && same.length > 1 ? [{ origin: first.origin, reference: first.reference, erpIds: same.map(({ id }) => id) }] : []
+  })
 }
 
 export function changedStock(book: MemoryErpBook, fromIso: string, toIso: string): ErpStock[] {

@@ -6,7 +6,7 @@ import type { Erp } from '../../ports/erp.ts'
 import type { Sent, Shown, Wanted } from '../../ports/target.ts'
 import { cancelOrder, confirmOrder, type MemoryErpBook, type MemoryErpLine, type MemoryErpOrder, totalOf } from './erp-book.ts'
 import { type HeldLine, lineChanges, nextErpStep, noteOf, noteText } from './erp-step.ts'
-import { changedDeliveries, changedOrders, changedStock, createdOrders, findOrders, readBatch } from './erp-reading.ts'
+import { changedDeliveries, changedOrders, changedStock, createdOrders, doubledOrders, findOrders, readBatch } from './erp-reading.ts'
 
 export interface MemoryErpOptions {
   /** The generic customer of a marketplace; created by a request of its own. */
@@ -32,6 +32,7 @@ export function memoryErp(book: MemoryErpBook, options: MemoryErpOptions = {}): 
     serverTime: (signal) => ask(signal, () => new Date(book.nowMs()).toISOString()),
     changedOrders: (fromIso, toIso, signal) => ask(signal, () => changedOrders(book, fromIso, toIso)),
     orderVersionsSince: (fromIso, signal) => ask(signal, () => createdOrders(book, fromIso)),
+    doubledOrders: (fromIso, signal) => ask(signal, () => doubledOrders(book, fromIso)),
     async readOrders(ids, signal) {
       if (ids.length > MOST_IDS) throw new RangeError(`${ids.length} ids in one call, at most ${MOST_IDS} are read`)
       return ask(signal, () => readBatch(book, ids))

@@ -67,10 +67,12 @@ async function byReference(target: OrderTarget, reference: string, reads: Reads,
     })
   }
   ours.sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? -1 : 1))
-  return shownOf(
+  const shown = shownOf(
     target,
     ours.map((order) => ({ order, missing: null })),
   )
+  const live = ours.filter((order) => order.status !== 'cancelled').map((order) => String(order.id))
+  return shown.kind === 'found' && live.length > 1 ? { ...shown, copies: live } : shown
 }
 
 /** Of several orders with one reference the oldest is ours; the count says that there are more. */

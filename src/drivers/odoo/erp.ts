@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts'
 import { type Ingredients, resolveAppended, resolveIngredients, type TaxMode } from './create-order.ts'
 import { erpHealth } from './health.ts'
 import { lineWorkIn } from './line-work.ts'
+import { doubledOrders } from './doubled.ts'
 import { findBinding, loggedRead, showOrder } from './look-up.ts'
 import type { Read } from './order-reading.ts'
 import { nextStep } from './order-steps.ts'
@@ -34,6 +35,7 @@ export async function odooErp(options: OdooErpOptions): Promise<Erp & { close():
     serverTime: (signal) => client.serverTime(signal),
     changedOrders: (fromIso, toIso, signal) => on(signal, (read, connection) => changedOrders(read, connection, fromIso, toIso)),
     orderVersionsSince: (fromIso, signal) => on(signal, (read, connection) => orderVersionsSince(read, connection, fromIso)),
+    doubledOrders: (fromIso, signal) => on(signal, (read) => doubledOrders(read, fromIso)),
     readOrders: (ids, signal) => on(signal, (read, connection) => readErpOrders(read, connection, ids, options.routingFields ?? [])),
     changedDeliveries: (window, signal) => on(signal, (read, connection) => changedDeliveries(read, connection, window)),
     changedStock: (fromIso, toIso, signal) =>

@@ -73,12 +73,18 @@ function shownOfRows(rows: ParisRow[]): Shown {
   )
   if (oldest === undefined) return { kind: 'absent' }
   const parsed = ParisOrder.safeParse(oldest)
-  if (parsed.success) return shownOf(parsed.data, rows.length)
+  const live = rows.filter((row) => !isCancelled(row)).map((row) => row.id)
+  if (parsed.success) return { ...shownOf(parsed.data, rows.length), ...(live.length > 1 ? { copies: live } : {}) }
   const field = parsed.error.issues[0]?.path.join('.') ?? ''
   throw new IntegrationError('malformed-response', {
     summary: `the order with our reference does not fit its schema at "${field}"`,
     cause: parsed.error,
   })
+}
+
+function isCancelled(row: ParisRow): boolean {
+  const parsed = ParisOrder.safeParse(row)
+  return parsed.success && meaningOf(parsed.data.status)?.lifecycle === 'cancelled'
 }
 
 function shownOf(order: ParisOrder, orders = 1): Shown & { kind: 'found' } {

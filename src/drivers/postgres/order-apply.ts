@@ -3,6 +3,7 @@ import { planOrder, type PlanSettings, referenceOf } from '../../core/desired.ts
 import { foldOrder, type Observed } from '../../core/fold.ts'
 import type { CanonicalOrder } from '../../core/order.ts'
 import type { ShownContent } from '../../ports/target.ts'
+import { recordSeenCopies } from './copies.ts'
 import {
   type Arrival,
   insertIdentifiers,
@@ -53,6 +54,7 @@ export async function applyArrivals(client: PoolClient, arrivals: readonly Arriv
   // Before any of them is written, in the order in which everybody locks bindings.
   await client.query(`SELECT FROM binding WHERE order_id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`, [orders.map((o) => o.id)])
   await observeBindings(client, shownOf(works))
+  await recordSeenCopies(client, works.flatMap(shownBy))
   const moved = projections.filter((p) => changed.has(p.orderId)).map((p) => movedBy(p, works))
   const planned = await planAll(client, await wishesFor(client, moved, settings))
   return { outcomes: works.map((work) => outcomeOf(work, changed)), planned }

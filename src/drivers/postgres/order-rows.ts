@@ -236,7 +236,7 @@ export async function insertIdentifiers(
   )
 }
 
-/** What other systems show of an order stays on their bindings; an id that a fetch told binds at once. */
+/** What other systems show of an order stays on their bindings; an id that a fetch told binds at once. A copy under another id says nothing of the bound one. */
 export async function observeBindings(
   client: PoolClient,
   rows: readonly { orderId: string; channel: string; externalId: string; shown: unknown }[],
@@ -245,7 +245,7 @@ export async function observeBindings(
   await client.query(
     `UPDATE binding b SET observed = i.shown, observed_at = hub_now(), missing_since = NULL, external_id = coalesce(b.external_id, i."externalId")
      FROM jsonb_to_recordset($1::jsonb) AS i("orderId" bigint, channel text, "externalId" text, shown jsonb)
-     WHERE b.order_id = i."orderId" AND b.channel = i.channel AND b.kind = 'order'`,
+     WHERE b.order_id = i."orderId" AND b.channel = i.channel AND b.kind = 'order' AND coalesce(b.external_id, i."externalId") = i."externalId"`,
     [JSON.stringify(rows)],
   )
 }

@@ -1,5 +1,7 @@
 import type { Channel } from '../../core/channel.ts'
 import type { AttemptEnd, Claim, Outbox } from '../../ports/outbox.ts'
+import type { Shown } from '../../ports/target.ts'
+import { recordCopies } from './copies.ts'
 import { type Group, grouped } from './group.ts'
 import { channelsWithSuspects, claimDue, endPoison, type OpenPersonal } from './outbox-claim.ts'
 import { bindRows, finishAll, type FinishItem } from './outbox-finish.ts'
@@ -45,7 +47,7 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
     intend: (claim, operation) => intents.add({ claim, operation, channel: channelOf(claim.wanted.channel) }),
     intendLookUp: (claim, operation) => lookUps.add({ claim, operation }),
     endLookUp: (_claim, end) => ends.add(end),
-    bind: (claim, externalId, shown) => bind(pool, claim, externalId, shown),
+    bind: (claim, shown) => bind(pool, claim, shown),
     finish: (claim, finish) => finishes.add({ claim, finish, channel: channelOf(claim.wanted.channel) }),
     release: (claim) => releaseClaim(pool, claim),
     async drain() {
@@ -84,6 +86,9 @@ async function intendOrFence(pool: Pool, items: IntentItem[]): ReturnType<typeof
   }
 }
 
-async function bind(pool: Pool, claim: Claim, externalId: string, shown: unknown): Promise<void> {
-  await transaction(pool, (client) => bindRows(client, [{ binding_id: claim.bindingId, external_id: externalId, shown }]))
+async function bind(pool: Pool, { bindingId }: Claim, shown: Shown & { kind: 'found' }): Promise<void> {
+  await transaction(pool, async (client) => {
+    await bindRows(client, [{ binding_id: bindingId, external_id: shown.externalId, shown: shown.content }])
+    if (shown.copies) await recordCopies(client, [{ bindingId, ids: shown.copies }])
+  })
 }

@@ -2,6 +2,7 @@ import type { Drift } from '../../core/drift.ts'
 import type { Desired } from '../../core/desired.ts'
 import type { Comparable, CompareRest, ReconcileStore } from '../../ports/reconcile-store.ts'
 import type { Shown } from '../../ports/target.ts'
+import { recordCopies, recordErpCopies } from './copies.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
 
 export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileStore {
@@ -27,6 +28,8 @@ export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileS
     unseen: (channel, found, olderThanMs) => unseen(pool, { channel, olderThanMs }, found),
     comparable: (channel, rest, limit) => comparable(pool, channel, rest, limit),
     recordComparison: (compared, shown, drifts) => transaction(pool, (client) => recordComparison(client, compared, shown, drifts)),
+    recordCopies: ({ bindingId }, ids) => transaction(pool, (client) => recordCopies(client, [{ bindingId, ids }])),
+    recordErpCopies: (doubled) => transaction(pool, (client) => recordErpCopies(client, doubled)),
     redeliver: (compared) => transaction(pool, (client) => redeliver(client, compared, maxTries)),
   }
 }
@@ -60,11 +63,12 @@ interface ComparableRow {
   first_sent_at: string | null
   version: string
   content: Desired
+  duplicates: string[] | null
 }
 
 async function comparable(pool: Pool, channel: string, { firstMs, againMs }: CompareRest, limit: number): Promise<Comparable[]> {
   const { rows } = await pool.query<ComparableRow>(
-    `SELECT b.id AS binding_id, b.order_id, b.reference, b.generation, b.external_id, d.first_sent_at, d.version, w.content
+    `SELECT b.id AS binding_id, b.order_id, b.reference, b.generation, b.external_id, b.duplicates, d.first_sent_at, d.version, w.content
      FROM binding b
      CROSS JOIN LATERAL (SELECT * FROM delivery d WHERE d.binding_id = b.id ORDER BY d.version DESC LIMIT 1) d
      JOIN desired w ON w.id = d.desired_id
@@ -76,6 +80,7 @@ async function comparable(pool: Pool, channel: string, { firstMs, againMs }: Com
   return rows.map((r) => ({
     bindingId: r.binding_id,
     orderId: r.order_id,
+    copies: r.duplicates ?? [],
     wanted: {
       channel,
       reference: r.reference,
@@ -97,7 +102,7 @@ async function recordComparison(client: PoolClient, compared: Comparable, shown:
     [compared.bindingId, shown.kind === 'found' ? JSON.stringify(shown.content) : null, drifts.some((d) => d.kind === 'missing')],
   )
   await client.query(
-    `UPDATE drift SET resolved_at = hub_now() WHERE order_id = $1 AND channel = $2 AND resolved_at IS NULL AND NOT kind = ANY($3::text[])`,
+    `UPDATE drift SET resolved_at = hub_now() WHERE order_id = $1 AND channel = $2 AND resolved_at IS NULL AND kind <> 'duplicate' AND NOT kind = ANY($3::text[])`,
     [compared.orderId, compared.wanted.channel, drifts.map((d) => d.kind)],
   )
   if (drifts.length > 0) {

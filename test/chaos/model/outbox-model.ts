@@ -82,7 +82,7 @@ export class OutboxModel {
     intend: (claim, operation) => Promise.resolve(this.#intend(claim, operation)),
     intendLookUp: (claim) => Promise.resolve(this.#current(claim) ? this.#begin(claim, 'look-up') : null),
     endLookUp: (_claim, end) => Promise.resolve(this.#end(end)),
-    bind: (_claim, externalId) => Promise.resolve(void (this.externalId = externalId)),
+    bind: (_claim, shown) => Promise.resolve(void (this.externalId = shown.externalId)),
     finish: (claim, finish) => Promise.resolve(this.#finish(claim, finish)),
     release: () => Promise.resolve(),
   }
