@@ -1,5 +1,5 @@
 import { httpClient } from '../drivers/http.ts'
-import { connect } from '../drivers/postgres/pool.ts'
+import { connect, type Pool } from '../drivers/postgres/pool.ts'
 import { homeFolder, readInstance, type RunningInstance } from '../home.ts'
 import { attachDatabase, type CliContext, configOf, EXIT, type Register } from './context.ts'
 
@@ -29,9 +29,10 @@ async function readStatus(context: CliContext): Promise<Status> {
   const instance = readInstance(homeFolder(context.env))
   if (!instance) return { ready: false, waiting: ['the hub does not run; start it with `npm start` or `rosh up`'], urls: {}, counts: {} }
   const health = await Promise.all(Object.entries(instance.urls).map(([name, url]) => unhealthy(name, url)))
-  const counts = await countsOf(context, instance)
+  const { counts, broken } = await readDatabase(context, instance)
   const waiting = [
     ...health.filter((problem) => problem !== undefined),
+    ...broken,
     ...(instance.seeded === false ? ['the Monday is still being seeded'] : []),
     ...(counts.live_workers === 0 ? ['no worker has shown a heartbeat in the last 15 s'] : []),
     ...(instance.demo && (counts.on_the_way ?? 0) > 0 ? [`${counts.on_the_way} deliveries and events are on their way`] : []),
@@ -63,16 +64,24 @@ const COUNTS = `SELECT
     + (SELECT count(*) FROM inbound_event WHERE state = 'pending' AND tries = 0 AND received_at > hub_now() - interval '2 minutes')::int AS on_the_way,
   (SELECT count(*) FROM worker_heartbeat WHERE app = 'worker' AND beat_at > hub_now() - interval '15 seconds')::int AS live_workers`
 
-async function countsOf(context: CliContext, instance: RunningInstance): Promise<Record<string, number>> {
+async function readDatabase(context: CliContext, instance: RunningInstance): Promise<{ counts: Record<string, number>; broken: string[] }> {
   const config = configOf(context, { demo: instance.demo })
   const { url } = await attachDatabase(config)
   const pool = connect({ url, role: 'rosh_reader', max: 1, applicationName: 'rosh status' })
   try {
     const { rows } = await pool.query<Record<string, number>>(COUNTS)
-    return rows[0] ?? {}
+    return { counts: rows[0] ?? {}, broken: await unbalanced(pool) }
   } finally {
     await pool.end()
   }
+}
+
+/** Flows of which something taken in is not accounted for: a bug, whatever else is well. */
+export async function unbalanced(pool: Pool): Promise<string[]> {
+  const { rows } = await pool.query<{ flow: string; taken: string; accounted: string }>(
+    `SELECT flow, taken, accounted FROM conservation WHERE taken <> accounted ORDER BY flow`,
+  )
+  return rows.map(({ flow, taken, accounted }) => `conservation is broken: ${flow} took ${taken} and accounts for ${accounted}`)
 }
 
 function printStatus(status: Status, context: CliContext): void {
