@@ -4,12 +4,16 @@ import { join } from 'node:path'
 import { connect, type Pool } from '../src/drivers/postgres/pool.ts'
 import { startEmbedded, stopEmbedded } from '../src/drivers/postgres/embedded.ts'
 import { migrate } from '../src/drivers/postgres/migrate.ts'
+import { postgresDeadLetters } from '../src/drivers/postgres/dead-letters.ts'
+import { postgresFailedOrders } from '../src/drivers/postgres/failed-orders.ts'
 import { postgresOrderTrace } from '../src/drivers/postgres/order-trace.ts'
+import { postgresSyncMetrics } from '../src/drivers/postgres/sync-metrics.ts'
 import { traceOrder } from '../src/flows/trace-order.ts'
 import { packageRoot } from '../src/home.ts'
 import { fill } from './trace-rows.ts'
 
-// How long a trace takes with much history: p95 under 20 ms with 1 million deliveries and 3 million attempts, and no scan of a big table.
+// How long a trace takes with much history: p95 under 20 ms with 1 million deliveries and 3 million attempts, and no scan of a big table,
+// nor by what lists failed orders, SLA figures and dead letters.
 // BENCH_ORDERS makes it smaller (400,000 by default), BENCH_HOME keeps the database for the next run.
 
 const LIMIT_MS = 20
@@ -104,13 +108,20 @@ async function measure(pool: Pool): Promise<boolean> {
 async function explain(pool: Pool): Promise<boolean> {
   const asked: { text: string; values: unknown[] }[] = []
   const spy = {
-    query: (asking: { text: string; values: unknown[] }) => {
-      asked.push(asking)
-      return pool.query(asking)
+    query: (asking: string | { text: string; values: unknown[] }, given: unknown[] = []) => {
+      const { text, values } = typeof asking === 'string' ? { text: asking, values: given } : asking
+      asked.push({ text, values })
+      return pool.query(text, values)
     },
   } as unknown as Pool
   for (const typed of [typedOf(3), `odoo-${Math.floor(orders / 200) * 200}`, 'ML-1999', 'outbox-40'])
     await traceOrder(typed, { trace: postgresOrderTrace(spy), erp: null })
+  // What an agent asks of the whole: it must not read the whole. A week is the widest window that the tools suggest.
+  const week = { kind: 'window' as const, ms: 7 * 86_400_000 }
+  await postgresFailedOrders(spy).list({ marketplace: null, since: week }, 50)
+  await postgresFailedOrders(spy).list({ marketplace: 'mercadolibre', since: week }, 50)
+  await postgresSyncMetrics(spy).sla(null, week.ms)
+  await postgresDeadLetters(spy).depth()
   const seen = new Set<string>()
   let clean = true
   for (const { text, values } of asked) {

@@ -17,7 +17,12 @@ interface Flow {
 const flows = async (): Promise<Flow[]> =>
   (await running.owner.query<Flow>(`SELECT flow, taken::int AS taken, accounted::int AS accounted FROM conservation ORDER BY flow`)).rows
 
-const order = (change: object): object => ({ state: 'sale', team: 'MercadoLibre', lines: [{ sku: 'SKU-001', quantity: 1, price: 5_000 }], ...change })
+const order = (change: object): object => ({
+  state: 'sale',
+  team: 'MercadoLibre',
+  lines: [{ sku: 'SKU-001', quantity: 1, price: 5_000 }],
+  ...change,
+})
 
 test('what was taken in is accounted for in every snapshot, while orders of every kind are planned', { timeout: 90_000 }, async () => {
   const snapshots: Flow[][] = []
@@ -60,5 +65,7 @@ test('an order that is owed to a channel and has no version for it is red', asyn
                  AND order_id IN (SELECT id FROM silver_order WHERE origin = 'odoo' AND confirmed AND lifecycle <> 'cancelled') LIMIT 1) RETURNING id`,
   )
   expect(rows).toHaveLength(1)
-  expect(await unbalanced(running.hub.pools.reader)).toEqual([expect.stringMatching(/^conservation is broken: erp took \d+ and accounts for \d+$/)])
+  expect(await unbalanced(running.hub.pools.reader)).toEqual([
+    expect.stringMatching(/^conservation is broken: erp took \d+ and accounts for \d+$/),
+  ])
 })
