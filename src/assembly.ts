@@ -7,6 +7,7 @@ import { type HttpClient, httpClient } from './drivers/http.ts'
 import { mercadolibreClient } from './drivers/mercadolibre/client.ts'
 import { mercadolibreMarketplace } from './drivers/mercadolibre/marketplace.ts'
 import { secretPathWebhooks, signedWebhooks } from './drivers/mercadolibre/webhook.ts'
+import { type SkuMap, withMappedOrigins, withMappedSkus } from './drivers/mapped-skus.ts'
 import { odooErp } from './drivers/odoo/erp.ts'
 import { odooWebhookReader } from './drivers/odoo/webhook.ts'
 import { parisClient } from './drivers/paris/client.ts'
@@ -52,7 +53,7 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
   const maxTries = config.variables.OUTBOX_MAX_ATTEMPTS
   const plan = planSettings(config, channels)
   const accounts = accountsOf(config, pools, sealed)
-  const erp = await odooErp(odooOptions(config, channels))
+  const erp = withMappedOrigins(await odooErp(odooOptions(config, channels)), skuMapsOf(config))
   const marketplaces = channels.flatMap((c) => marketplaceOf(config, c, { accounts, seams }))
   const byChannel = new Map<string, Target>([
     ['odoo', erp],
@@ -127,6 +128,10 @@ function ratesOf(config: Config): Map<string, { perSecond: number; burst: number
   )
 }
 
+function skuMapsOf(config: Config): Map<string, SkuMap> {
+  return new Map(Object.entries(config.file.channels).flatMap(([id, { skuMap }]) => (skuMap ? [[id, skuMap] as const] : [])))
+}
+
 function marketplaceOf(
   config: Config,
   channel: Channel,
@@ -138,12 +143,9 @@ function marketplaceOf(
   const connections = 2 * concurrencyOf(config, channel.id) + 4
   const plain = httpClient({ origin, timeoutMs: channel.timing.timeoutMs, connections })
   const http = parts.seams.http ? parts.seams.http(plain) : plain
-  return [
-    {
-      marketplace: channel.marketplace === 'paris' ? paris(config, channel, http) : mercadolibre(config, channel, http, parts.accounts),
-      http,
-    },
-  ]
+  const plainly = channel.marketplace === 'paris' ? paris(config, channel, http) : mercadolibre(config, channel, http, parts.accounts)
+  const skuMap = config.file.channels[channel.id]?.skuMap
+  return [{ marketplace: skuMap ? withMappedSkus(plainly, skuMap) : plainly, http }]
 }
 
 function mercadolibre(config: Config, channel: Channel, http: HttpClient, accounts: Accounts): Marketplace {

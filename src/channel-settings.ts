@@ -73,9 +73,19 @@ export function channelProblems(config: Config): string[] {
         : [`routing rule "${rule.name}": ${to} is no marketplace and no channel`],
     ),
   )
-  return [...timings, ...strangers, ...targets]
+  return [...timings, ...strangers, ...targets, ...skuProblems(config)]
 }
 
 export function concurrencyOf(config: Config, id: string): number {
   return config.file.channels[id]?.concurrency ?? (id === ODOO_CHANNEL ? 4 : 16)
+}
+
+// Two SKUs of one name, or a name that stands on both sides, could not be put back.
+function skuProblems(config: Config): string[] {
+  return Object.entries(config.file.channels).flatMap(([id, { skuMap = {} }]) => {
+    const ours = Object.values(skuMap)
+    const twice = ours.filter((sku, at) => ours.indexOf(sku) !== at).map((sku) => `two SKUs stand for ${sku}`)
+    const chained = ours.filter((sku) => Object.hasOwn(skuMap, sku) && skuMap[sku] !== sku).map((sku) => `${sku} stands on both sides`)
+    return [...new Set([...twice, ...chained])].map((problem) => `channels.${id}.skuMap: ${problem}`)
+  })
 }

@@ -17,6 +17,12 @@ const ChannelSettings = z.strictObject({
     .describe('Which system ships its orders and says how fulfilment stands; where Odoo ships, a marketplace that takes such word is told'),
   requestsPerSecond: z.number().positive().max(10_000).default(200).describe('Rate of the account’s bucket'),
   concurrency: z.number().int().min(1).max(200).default(16).describe('Deliveries in flight at once, and fetches'),
+  skuMap: z
+    .record(z.string().min(1).max(200), z.string().min(1).max(200))
+    .optional()
+    .describe(
+      'SKUs of this account and, for each, the one of Odoo; used both ways, for orders and stock. What is not in it has one name in both',
+    ),
   timing: Timing.optional(),
 })
 

@@ -133,6 +133,16 @@ channels: { 'mercadolibre:1001': { concurrency: 3, timing: { timeoutMs: 900 } },
     ])
   })
 
+  test('a SKU map that could not be put back is named', () => {
+    const bad = yaml(`
+channels: { 'paris:main': { skuMap: { A: X, B: X, X: Y } } }`)
+    expect(channelProblems(load({ ROSH_CONFIG: bad }))).toEqual([
+      'channels.paris:main.skuMap: two SKUs stand for X',
+      'channels.paris:main.skuMap: X stands on both sides',
+    ])
+    expect(channelProblems(load({ ROSH_CONFIG: yaml(`channels: { 'paris:main': { skuMap: { A: X, B: B } } }`) }))).toEqual([])
+  })
+
   test('a lease that is too short, a stranger and a rule that leads nowhere are named', () => {
     const bad = yaml(`
 channels: { odoo: { timing: { leaseMs: 300 } }, 'mercadolibre:9': {} }

@@ -58,7 +58,12 @@ const RULES: Record<CauseCode, Rule> = {
   'rate-limited': { kind: 'wait', sentence: (s) => `Wait until ${at(s)} takes requests again.`, call: 'trace' },
   'credentials-rejected': { kind: 'reconnect', sentence: (s) => `Reconnect the account of ${at(s)}; what waits then goes out by itself.` },
   'rejected-by-target': { kind: 'fix-then-replay', sentence: () => 'Fix the data that was refused, then replay.', call: 'replay' },
-  'sku-unknown': { kind: 'fix-then-replay', sentence: (s) => `Map the SKU to a product of ${at(s)}, then replay.`, call: 'replay' },
+  'sku-unknown': {
+    kind: 'fix-then-replay',
+    sentence: (s) =>
+      `Map the SKU to a product of ${at(s)} (\`skuMap\` of the marketplace’s channel in hub.yaml), start the hub anew, then replay.`,
+    call: 'replay',
+  },
   'unsupported-by-target': { kind: 'do-by-hand', sentence: (s) => `${at(s)} cannot do it through its interface: do it there by hand.` },
   'ambiguous-outcome': { kind: 'wait', sentence: () => 'Wait: a look-up settles it. Never send it again blindly.', call: 'trace' },
   'attempts-exhausted': { kind: 'replay', sentence: (s) => `Replay it once ${at(s)} is healthy.`, call: 'replay' },
