@@ -1,5 +1,6 @@
 import { withAccounts } from './channel-settings.ts'
 import type { Config } from './config.ts'
+import { keyRingOf } from './key-ring.ts'
 import { type HttpClient, httpClient } from './drivers/http.ts'
 import { mercadolibreAuthorizer } from './drivers/mercadolibre/authorizer.ts'
 import type { OauthApp } from './drivers/mercadolibre/oauth.ts'
@@ -18,9 +19,9 @@ function oauthAppOf(config: Config): OauthApp {
   return { clientId, clientSecret: clientSecret.reveal(), redirectUri, authBase }
 }
 
-/** The key that wraps the data keys of this home. */
+/** Seals under the keys of this home, those that a rotation brings meanwhile included. */
 export function sealerOf(config: Config): Sealer {
-  return sealer({ kekId: 'home-1', key: Buffer.from(config.secrets.keyEncryptionKey, 'base64url') })
+  return sealer(() => keyRingOf(config))
 }
 
 export type Accounts = ReturnType<typeof accountsOf>

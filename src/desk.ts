@@ -1,3 +1,4 @@
+import { sealerOf } from './accounts.ts'
 import { channelsOf, withAccounts } from './channel-settings.ts'
 import type { Config } from './config.ts'
 import { odooErp } from './drivers/odoo/erp.ts'
@@ -11,7 +12,6 @@ import { postgresOrderTrace } from './drivers/postgres/order-trace.ts'
 import { personalVault } from './drivers/postgres/personal.ts'
 import { connect } from './drivers/postgres/pool.ts'
 import { replan } from './drivers/postgres/replan.ts'
-import { sealer } from './drivers/postgres/sealed-column.ts'
 import { postgresSyncMetrics } from './drivers/postgres/sync-metrics.ts'
 import { systemClock } from './drivers/system-clock.ts'
 import type { Personal } from './ports/target.ts'
@@ -28,7 +28,7 @@ export async function openDesk(given: Config, databaseUrl: string) {
   const worker = poolOf('rosh_worker') // planning writes deliveries and opens sealed columns, which operators may not
   const config = withAccounts(given, await accountsAdded(reader, 'mercadolibre'))
   const channels = channelsOf(config)
-  const vault = personalVault(worker, sealer({ kekId: 'home-1', key: Buffer.from(config.secrets.keyEncryptionKey, 'base64url') }))
+  const vault = personalVault(worker, sealerOf(config))
   const settings = { plan: planSettings(config, channels), vault, maxTries: config.variables.OUTBOX_MAX_ATTEMPTS }
   const erp = await odooErp(odooOptions(config, channels))
   const audit = postgresAudit(operator)

@@ -65,10 +65,10 @@ export type Secrets = Record<(typeof secretNames)[number], string>
  */
 export function loadOrCreateSecrets(home: string): Secrets {
   mkdirSync(home, { recursive: true, mode: 0o711 })
-  const file = join(home, 'secrets.json')
+  const file = secretsFile(home)
   if (!existsSync(file)) createFile(file, { rootKey: newSecret(), ...Object.fromEntries(secretNames.map((name) => [name, newSecret()])) })
   chmodSync(file, 0o600)
-  const stored = readJson(file, StoredSecrets, 'restore it from a copy; it cannot be made again') as StoredSecrets
+  const stored = storedSecrets(home)
   const missing = secretNames.filter((name) => stored[name] === undefined)
   // A file of an older release: what it lacks is derived, not drawn, so that everybody comes to the same values.
   const derived = Object.fromEntries(missing.map((name) => [name, derive(stored.rootKey, name)]))
@@ -76,9 +76,49 @@ export function loadOrCreateSecrets(home: string): Secrets {
   return Object.fromEntries(secretNames.map((name) => [name, stored[name] ?? derived[name]])) as Secrets
 }
 
+/** A key that wraps data keys: its id, and 32 bytes in base64url. */
+export interface HomeKey {
+  id: string
+  key: string
+}
+
+/** The keys that wrap data keys, the newest first. Read anew at every call: a rotation in another process shows at once. */
+export function homeKeys(home: string): HomeKey[] {
+  const { keyEncryptionKey } = loadOrCreateSecrets(home)
+  return storedSecrets(home).keyRing ?? [{ id: 'home-1', key: keyEncryptionKey }]
+}
+
+/** Puts a new key in front of the ring; the others still open what they wrapped. */
+export function addHomeKey(home: string): HomeKey {
+  const ring = homeKeys(home)
+  const last = Math.max(...ring.map(({ id }) => Number(id.replace('home-', ''))))
+  const added = { id: `home-${last + 1}`, key: newSecret() }
+  replaceFile(secretsFile(home), { ...storedSecrets(home), keyRing: [added, ...ring] })
+  return added
+}
+
+/** Takes every key but the newest away: what they wrapped cannot be opened any more. */
+export function forgetOldHomeKeys(home: string): void {
+  const [newest] = homeKeys(home)
+  if (newest) replaceFile(secretsFile(home), { ...storedSecrets(home), keyEncryptionKey: newest.key, keyRing: [newest] })
+}
+
+const secretsFile = (home: string): string => join(home, 'secrets.json')
+
+function storedSecrets(home: string): StoredSecrets {
+  return readJson(secretsFile(home), StoredSecrets, 'restore it from a copy; it cannot be made again') as StoredSecrets
+}
+
 const Secret = z.string().min(32)
-const StoredSecrets = z.looseObject({ rootKey: Secret, ...Object.fromEntries(secretNames.map((name) => [name, Secret.optional()])) })
-type StoredSecrets = { rootKey: string } & Partial<Secrets>
+const StoredSecrets = z.looseObject({
+  rootKey: Secret,
+  keyRing: z
+    .array(z.object({ id: z.string().regex(/^home-\d+$/), key: Secret }))
+    .min(1)
+    .optional(),
+  ...Object.fromEntries(secretNames.map((name) => [name, Secret.optional()])),
+})
+type StoredSecrets = { rootKey: string; keyRing?: HomeKey[] } & Partial<Secrets>
 
 function newSecret(): string {
   return randomBytes(32).toString('base64url')

@@ -8,6 +8,7 @@ import { registerDlq } from './cli/dlq.ts'
 import { registerDoctor } from './cli/doctor.ts'
 import { registerMcp } from './cli/mcp.ts'
 import { registerMigrate } from './cli/migrate.ts'
+import { registerRotateKeys } from './cli/rotate-keys.ts'
 import { registerSeed } from './cli/seed.ts'
 import { registerServices } from './cli/services.ts'
 import { registerStatus } from './cli/status.ts'
@@ -27,6 +28,7 @@ const COMMANDS: Register[] = [
   registerAuth,
   registerTokens,
   registerAudit,
+  registerRotateKeys,
   registerDoctor,
   registerMigrate,
   registerSeed,

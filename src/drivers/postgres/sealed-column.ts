@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import type { Pool, PoolClient } from './pool.ts'
+import { type Pool, type PoolClient, transaction } from './pool.ts'
 
 /** Wraps the data keys and never enters the database. `key` is 32 bytes; `retired` ones still open what they wrapped until it is rotated. */
 export interface KeyRing {
@@ -24,18 +24,26 @@ export interface Sealer {
   open(client: Pool | PoolClient, keyId: string, place: Place, sealed: Buffer): Promise<string | null>
 }
 
-/** Columns under AES-256-GCM. Keys are not cached: one that is deleted opens nothing from then on, in no process. */
-export function sealer(keyRing: KeyRing): Sealer {
-  checkKeyRing(keyRing)
+/**
+ * Columns under AES-256-GCM. Data keys are not cached: one that is deleted opens nothing from then on, in no process. The ring is asked for again for
+ * every new data key and where a key-encryption key is not known, so that a rotation needs no restart.
+ */
+export function sealer(ring: KeyRing | (() => KeyRing)): Sealer {
+  const read = (): KeyRing => checked(typeof ring === 'function' ? ring() : ring)
+  let known = read()
+  const kekOf = (kekId: string): Kek | undefined => {
+    const found = kekIn(known, kekId)
+    return found ?? kekIn((known = read()), kekId)
+  }
   return {
-    newDataKey: (client, purpose) => newDataKey(client, keyRing, purpose),
+    newDataKey: (client, purpose) => newDataKey(client, () => (known = read()), purpose),
     seal: async (client, keyId, place, plaintext) => {
-      const key = await readDataKey(client, keyRing, keyId)
+      const key = await readDataKey(client, kekOf, keyId)
       if (key === null) throw new Error(`data key ${keyId} does not exist`)
       return encrypt(key, boundTo(place, keyId), Buffer.from(plaintext, 'utf8'))
     },
     open: async (client, keyId, place, sealed) => {
-      const key = await readDataKey(client, keyRing, keyId)
+      const key = await readDataKey(client, kekOf, keyId)
       return key === null ? null : decrypt(key, boundTo(place, keyId), sealed).toString('utf8')
     },
   }
@@ -46,13 +54,17 @@ export function sealer(keyRing: KeyRing): Sealer {
  * by itself, so a job that was killed is simply run again. What the keys seal stays as it is.
  */
 export async function rotateDataKeys(pool: Pool, keyRing: KeyRing, limit: number): Promise<number> {
-  checkKeyRing(keyRing)
+  checked(keyRing)
   const { rows } = await pool.query<WrappedKey>('SELECT id, kek_id, wrapped FROM data_key WHERE kek_id <> $1 ORDER BY id LIMIT $2', [
     keyRing.kekId,
     limit,
   ])
   for (const row of rows) {
-    const wrapped = wrap(keyRing, row.id, unwrap(keyRing, row))
+    const wrapped = wrap(
+      keyRing,
+      row.id,
+      unwrap((kekId) => kekIn(keyRing, kekId), row),
+    )
     await pool.query('UPDATE data_key SET kek_id = $3, wrapped = $4 WHERE id = $1 AND kek_id = $2', [
       row.id,
       row.kek_id,
@@ -63,21 +75,41 @@ export async function rotateDataKeys(pool: Pool, keyRing: KeyRing, limit: number
   return rows.length
 }
 
+/** Runs `forget` when no data key is wrapped under another key than `kekId`, and lets nobody make one meanwhile. False: there is one. */
+export async function whenNoneUnderOthers(pool: Pool, kekId: string, forget: () => void): Promise<boolean> {
+  return transaction(pool, async (client) => {
+    await client.query('LOCK TABLE data_key IN SHARE MODE')
+    const { rows } = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM data_key WHERE kek_id <> $1', [kekId])
+    if (rows[0]?.n !== 0) return false
+    forget()
+    return true
+  })
+}
+
+type Kek = Pick<KeyRing, 'kekId' | 'key'>
+type KekOf = (kekId: string) => Kek | undefined
+
+const kekIn = (ring: KeyRing, kekId: string): Kek | undefined => [ring, ...(ring.retired ?? [])].find((one) => one.kekId === kekId)
+
 interface WrappedKey {
   id: string
   kek_id: string
   wrapped: Buffer
 }
 
-function checkKeyRing({ kekId, key, retired = [] }: KeyRing): void {
-  for (const one of [{ kekId, key }, ...retired]) {
+function checked(ring: KeyRing): KeyRing {
+  for (const one of [ring, ...(ring.retired ?? [])]) {
     if (one.kekId === '') throw new Error('a key-encryption key needs an id')
     if (one.key.byteLength !== 32) throw new Error(`key-encryption key ${one.kekId} has ${one.key.byteLength} bytes: it needs 32`)
   }
+  return ring
 }
 
-// The id is drawn first, because the wrapped key is bound to it: wrapped keys cannot change places.
-async function newDataKey(client: PoolClient, keyRing: KeyRing, purpose: string): Promise<string> {
+// The id is drawn first, because the wrapped key is bound to it: wrapped keys cannot change places. The lock comes before the ring is read, so that
+// whoever forgets an old key waits for this one, or this one reads the ring without it.
+async function newDataKey(client: PoolClient, readRing: () => KeyRing, purpose: string): Promise<string> {
+  await client.query('LOCK TABLE data_key IN ROW EXCLUSIVE MODE')
+  const keyRing = readRing()
   const drawn = await client.query<{ id: string }>(`SELECT nextval('data_key_id_seq') AS id`)
   const id = drawn.rows[0]?.id ?? ''
   await client.query('INSERT INTO data_key (id, purpose, kek_id, wrapped) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4)', [
@@ -89,17 +121,17 @@ async function newDataKey(client: PoolClient, keyRing: KeyRing, purpose: string)
   return id
 }
 
-async function readDataKey(client: Pool | PoolClient, keyRing: KeyRing, keyId: string): Promise<Buffer | null> {
+async function readDataKey(client: Pool | PoolClient, kekOf: KekOf, keyId: string): Promise<Buffer | null> {
   const { rows } = await client.query<WrappedKey>('SELECT id, kek_id, wrapped FROM data_key WHERE id = $1', [keyId])
-  return rows[0] ? unwrap(keyRing, rows[0]) : null
+  return rows[0] ? unwrap(kekOf, rows[0]) : null
 }
 
 function wrap(keyRing: KeyRing, id: string, dataKey: Buffer): Buffer {
   return encrypt(keyRing.key, boundTo({ table: 'data_key', row: id, column: 'wrapped' }, keyRing.kekId), dataKey)
 }
 
-function unwrap(keyRing: KeyRing, { id, kek_id: kekId, wrapped }: WrappedKey): Buffer {
-  const kek = [keyRing, ...(keyRing.retired ?? [])].find((one) => one.kekId === kekId)
+function unwrap(kekOf: KekOf, { id, kek_id: kekId, wrapped }: WrappedKey): Buffer {
+  const kek = kekOf(kekId)
   if (!kek) throw new Error(`data key ${id} is wrapped under key-encryption key ${kekId}, which is not configured`)
   return decrypt(kek.key, boundTo({ table: 'data_key', row: id, column: 'wrapped' }, kekId), wrapped)
 }
