@@ -9,6 +9,7 @@ import { accountsAdded } from './drivers/postgres/channels.ts'
 import { postgresDeadLetters } from './drivers/postgres/dead-letters.ts'
 import { postgresFailedOrders } from './drivers/postgres/failed-orders.ts'
 import { postgresOrderTrace } from './drivers/postgres/order-trace.ts'
+import { postgresPersonalData } from './drivers/postgres/personal-data.ts'
 import { personalVault } from './drivers/postgres/personal.ts'
 import { connect } from './drivers/postgres/pool.ts'
 import { replan } from './drivers/postgres/replan.ts'
@@ -46,6 +47,7 @@ export async function openDesk(given: Config, databaseUrl: string) {
       )
       return rows[0] ? vault.open(rows[0].key_id, orderId, rows[0].personal) : null
     },
+    personalData: postgresPersonalData({ worker, operator, vault }),
     seal: hmacPlanSeal(Buffer.from(config.secrets.planTokenKey, 'base64url')),
     audit,
     tokens: apiTokens(operator),

@@ -8,6 +8,7 @@ import { registerDlq } from './cli/dlq.ts'
 import { registerDoctor } from './cli/doctor.ts'
 import { registerMcp } from './cli/mcp.ts'
 import { registerMigrate } from './cli/migrate.ts'
+import { registerPersonalData } from './cli/personal-data.ts'
 import { registerRotateKeys } from './cli/rotate-keys.ts'
 import { registerSeed } from './cli/seed.ts'
 import { registerServices } from './cli/services.ts'
@@ -29,6 +30,7 @@ const COMMANDS: Register[] = [
   registerTokens,
   registerAudit,
   registerRotateKeys,
+  registerPersonalData,
   registerDoctor,
   registerMigrate,
   registerSeed,

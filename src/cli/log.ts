@@ -22,9 +22,9 @@ const ALLOWED = new Set([
 ])
 
 /** The hub's log: JSON lines on stderr, so that stdout stays with protocols and answers. */
-export function logTo(level: string): Log {
+export function logTo(level: string, stream: NodeJS.WritableStream = process.stderr): Log {
   // Without a serializer of ours pino would take `err` apart by its own rules.
-  const logger = pino({ level, base: null, serializers: { err: (error: unknown) => error } }, process.stderr)
+  const logger = pino({ level, base: null, serializers: { err: (error: unknown) => error } }, stream)
   return {
     info: (fields, message) => logger.info(allowed(fields), message),
     warn: (fields, message) => logger.warn(allowed(fields), message),

@@ -74,16 +74,28 @@ const KEPT = new Set([
 ])
 const LONGEST_HEADER = 1_000
 
+/** A sender that puts its secret where the signature belongs must not have it kept where readers see it. */
+const SIGNATURES: Readonly<Record<string, RegExp>> = {
+  'x-paris-signature': /^[0-9a-f]{64}$/i,
+  'x-signature': /^[0-9a-f]{64}$/i,
+  'webhook-signature': /^v1a?,[A-Za-z0-9+/]{43,88}={0,2}( v1a?,[A-Za-z0-9+/]{43,88}={0,2})*$/,
+}
+
 function rawOf({ path, headers, body, sourceIp }: HeardRequest, channel: string | null): RawRequest {
   const kept = Object.entries(headers).filter(([name]) => KEPT.has(name))
   return {
     channel,
     path: storedPath(path),
-    headers: Object.fromEntries(kept.map(([name, value]) => [name, value.slice(0, LONGEST_HEADER)])),
+    headers: Object.fromEntries(kept.map(([name, value]) => [name, keptValue(name, value)])),
     body,
     sourceIp,
     traceparent: currentTraceparent() ?? null,
   }
+}
+
+function keptValue(name: string, value: string): string {
+  const form = SIGNATURES[name]
+  return form && !form.test(value) ? `(${value.length} characters that are no signature)` : value.slice(0, LONGEST_HEADER)
 }
 
 const sourceOf = (path: string): string => path.split('/')[0] ?? ''

@@ -10,6 +10,7 @@ import { connectSimulatedAccounts } from '../../src/cli/simulated-accounts.ts'
 import { listenForWebhooks } from '../../src/cli/listen.ts'
 import { loadConfig } from '../../src/config.ts'
 import { connect, type Pool } from '../../src/drivers/postgres/pool.ts'
+import type { Log } from '../../src/supervise.ts'
 import { cloneDatabase, type TestDatabase } from './database.ts'
 
 export interface RunningHub {
@@ -43,6 +44,8 @@ export interface HubOptions {
   /** Told what the services log as errors: bugs, since a failure of another system is none. */
   onError?: (fields: Record<string, unknown>, message: string) => void
   odooVersion?: 14 | 19
+  /** In place of a log that keeps quiet. */
+  log?: Log
 }
 
 /** Two MercadoLibre accounts and Paris, a rule for each team; quick enough for a test. */
@@ -102,7 +105,7 @@ export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
     stopping.abort()
     await running
   }
-  const hub = await assemble(config, database.url, quiet, options.seams)
+  const hub = await assemble(config, database.url, options.log ?? quiet, options.seams)
   const server = await listenForWebhooks(hub, 0)
   const callbacks = callbacksOf(config, server.url)
   await admin(meli.url, 'PUT', '/admin/callback', { url: callbacks.meli })

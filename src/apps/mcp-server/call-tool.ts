@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { codeWord, plainLine } from '../../core/untrusted.ts'
 import type { AuditIntent, AuditOutcome, Principal } from '../../ports/audit.ts'
@@ -122,7 +123,13 @@ function logged(tool: Tool | undefined, args: Record<string, unknown>): Record<s
   const declared = Object.keys(tool?.input.shape ?? {}).filter(
     (key) => Object.hasOwn(args, key) && key !== 'plan_token' && key !== 'reason',
   )
-  return Object.fromEntries(declared.map((key) => [key, plainValue(args[key])]))
+  return Object.fromEntries(declared.map((key) => [key, key === 'order_id' ? loggedId(args[key]) : plainValue(args[key])]))
+}
+
+// The audit log is for ever and holds no personal data: what is typed in place of an id, a buyer's name or address perhaps, is kept as a digest.
+function loggedId(value: unknown): unknown {
+  if (typeof value !== 'string' || (/\d/.test(value) && !value.includes('@'))) return plainValue(value)
+  return `sha256:${createHash('sha256').update(value).digest('hex').slice(0, 16)}`
 }
 
 function plainValue(value: unknown): unknown {

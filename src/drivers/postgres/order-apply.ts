@@ -106,7 +106,7 @@ type Sealed = ReadonlyMap<string, { keyId: string; sealedHex: string }>
 async function sealPersonal(client: PoolClient, works: readonly Work[], vault: PersonalVault): Promise<Sealed> {
   const sealed = new Map<string, { keyId: string; sealedHex: string }>()
   for (const { arrival, order, fresh } of works) {
-    if (arrival.personal === null || Object.keys(arrival.personal).length === 0 || fresh.length === 0) continue
+    if (order.isErased || arrival.personal === null || Object.keys(arrival.personal).length === 0 || fresh.length === 0) continue
     const { keyId, sealed: bytes } = await vault.seal(client, order.id, sealed.get(order.id)?.keyId ?? order.keyId, arrival.personal)
     sealed.set(order.id, { keyId, sealedHex: bytes.toString('hex') })
   }

@@ -60,12 +60,22 @@ export async function lockOrders(client: PoolClient, arrivals: readonly Arrival[
   const known = await knownOrders(client, keys)
   const fresh = keys.filter((k) => !known.has(k.index))
   for (const [index, id] of await insertOrders(client, fresh)) known.set(index, id)
-  const { rows } = await client.query<{ id: string; origin: string; order_key: string; key_id: string | null; personal: Buffer | null }>(
-    `SELECT id, origin, order_key, key_id, personal FROM silver_order WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`,
+  const { rows } = await client.query<{
+    id: string
+    origin: string
+    order_key: string
+    key_id: string | null
+    personal: Buffer | null
+    erased: boolean
+  }>(
+    `SELECT id, origin, order_key, key_id, personal, erased_at IS NOT NULL AS erased FROM silver_order WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`,
     [[...new Set(known.values())]],
   )
   const byId = new Map(
-    rows.map((r) => [r.id, { id: r.id, origin: r.origin, orderKey: r.order_key, keyId: r.key_id, personal: r.personal }]),
+    rows.map((r) => [
+      r.id,
+      { id: r.id, origin: r.origin, orderKey: r.order_key, keyId: r.key_id, personal: r.personal, isErased: r.erased },
+    ]),
   )
   return arrivals.map((_, index) => {
     const order = byId.get(known.get(index) ?? '')
