@@ -64,6 +64,14 @@ export const Variables = z.object({
   OUTBOX_MAX_ATTEMPTS: count(12).describe('Sends before a delivery is a dead letter; 12 spread over about 28 hours'),
   OUTBOX_POLL_INTERVAL_SECONDS: seconds(5).describe('How often the ERP is read and due work is swept when nothing wakes the worker'),
   RECONCILER_INTERVAL_SECONDS: seconds(900).describe('How often ERP, hub and marketplaces are compared'),
+  USE_SECRET_MANAGER: z
+    .enum(['true', 'false', '1', '0'])
+    .default('false')
+    .describe('Reads the secrets that are listed from Google Secret Manager at start; nothing starts when one cannot be read'),
+  GCP_PROJECT_ID: text.describe('Google Cloud project of the secrets'),
+  SECRET_MANAGER_SECRETS: text.describe('`VARIABLE` or `VARIABLE=secret@version`, separated by commas'),
+  SECRET_MANAGER_BASE_URL: url.describe('Origin of Secret Manager, where it is not Google’s own'),
+  GCE_METADATA_HOST: text.describe('Host of the metadata server that gives access tokens; default `metadata.google.internal`'),
   MCP_STATIC_TOKENS: secret.describe('`token:scope,scope;token2:role` for single-machine set-ups'),
   MCP_TOKEN: secret.describe('The token that an MCP process over stdio acts with'),
 })
@@ -87,9 +95,6 @@ export const REPLACED: Record<string, string> = {
   OTEL_EXPORTER_OTLP_ENDPOINT: 'telemetry export is not part of this version; trace ids stand in the attempts',
   OTEL_SERVICE_NAME: 'telemetry export is not part of this version',
   METRICS_PORT: 'the metrics listener is not part of this version; `rosh status` and the health checks say how it stands',
-  USE_SECRET_MANAGER: 'secrets come from the environment or from ROSH_HOME in this version',
-  GCP_PROJECT_ID: 'secrets come from the environment or from ROSH_HOME in this version',
-  SECRET_MANAGER_SECRETS: 'secrets come from the environment or from ROSH_HOME in this version',
   PARIS_WEBHOOK_SECRET: 'use PARIS_API_SECRET',
   ODOO_API_KEY: 'use ODOO_PASSWORD; it takes an API key',
 }

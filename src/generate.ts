@@ -28,6 +28,7 @@ const GROUPS: readonly [title: string, pattern: RegExp][] = [
   ['MercadoLibre', /^ML_/],
   ['Paris', /^PARIS_/],
   ['Retries and rhythm', /^(ADAPTER_|OUTBOX_|RECONCILER_)/],
+  ['Google Secret Manager', /^(USE_SECRET_MANAGER|GCP_|GCE_|SECRET_MANAGER_)/],
   ['Agents (MCP)', /^MCP_/],
 ]
 

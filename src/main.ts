@@ -19,6 +19,7 @@ import { registerTraffic } from './cli/traffic.ts'
 import { registerUp } from './cli/up.ts'
 import { ConfigError } from './config.ts'
 import { packageRoot } from './home.ts'
+import { withManagedSecrets } from './managed-secrets.ts'
 
 const COMMANDS: Register[] = [
   registerUp,
@@ -61,6 +62,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 bad input or configuration, 3 the hub does not run.')
   for (const register of COMMANDS) register(program, context)
+  // Before any command does anything; whoever only asks for help needs no secrets.
+  program.hook('preAction', async () => {
+    context.env = await withManagedSecrets(context.env)
+  })
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return Number(process.exitCode ?? EXIT.ok)

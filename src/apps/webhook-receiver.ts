@@ -78,6 +78,13 @@ export function buildReceiver(options: ReceiverOptions & { trustProxyHops: numbe
   })
   app.server.maxConnections = MAX_CONNECTIONS
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not-found' }))
+  // Fastify's own answer repeats the message of the error.
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    const status = error.statusCode ?? 500
+    if (status >= 400 && status < 500) return reply.code(status).send({ error: 'malformed' })
+    options.log.error({ err: error }, 'a request failed')
+    return reply.code(500).send({ error: 'internal' })
+  })
   void app.register(helmet)
   void app.register(receiverRoutes, options)
   return app

@@ -24,6 +24,8 @@ export interface LockedOrder {
   orderKey: string
   keyId: string | null
   personal: Buffer | null
+  /** The person was erased: personal fields that still come are not kept. */
+  isErased: boolean
 }
 
 /**

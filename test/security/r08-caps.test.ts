@@ -1,0 +1,89 @@
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Door, hmac, json, makeDoor } from '../support/webhook-door.ts'
+
+const MIB = 1024 * 1024
+let door: Door
+let port: number
+beforeAll(async () => {
+  door = await makeDoor()
+  await door.open()
+  await door.app.listen({ host: '127.0.0.1', port: 0 })
+  port = (door.app.server.address() as AddressInfo).port
+})
+afterAll(() => door.close())
+
+const honest = (): Promise<number> => door.paris('{"id":"p-1"}').then((reply) => reply.statusCode)
+
+/** Sends chunks until the server answers or the connection ends; how many bytes it took. */
+function pour(headers: Record<string, string>, most: number): Promise<{ status: number; sent: number }> {
+  return new Promise((resolve) => {
+    let sent = 0
+    const chunk = Buffer.alloc(64 * 1024, 0x20)
+    const outgoing = request({ port, method: 'POST', path: '/webhooks/paris', headers })
+    const finish = (status: number): void => {
+      resolve({ status, sent })
+      outgoing.destroy()
+    }
+    outgoing.once('response', (response) => finish(response.statusCode ?? 0))
+    outgoing.on('error', () => finish(0))
+    const more = (): void => {
+      if (outgoing.destroyed || sent >= most) return
+      sent += chunk.length
+      outgoing.write(chunk, () => setImmediate(more))
+    }
+    more()
+  })
+}
+
+test('a body of more than 1 MiB is refused when its length says so, before it is read', async () => {
+  // Only the first 64 KiB are ever sent: the answer comes without the rest.
+  const { status } = await pour({ ...json, 'content-length': String(10 * MIB) }, 64 * 1024)
+  expect(status).toBe(413)
+})
+
+test('an endless body without a length is cut at 1 MiB, and others are served', async () => {
+  const endless = pour({ ...json, 'transfer-encoding': 'chunked' }, 512 * MIB)
+  expect(await honest()).toBe(200)
+  const { status, sent } = await endless
+  expect([0, 413]).toContain(status)
+  // What was written here and not read there counts too, so the bound is wide; without a cap all of it is taken.
+  expect(sent).toBeLessThan(256 * MIB)
+})
+
+test('the largest body that is allowed is taken', async () => {
+  const body = `{"id":"p-2","pad":"${'x'.repeat(MIB - 64)}"}`
+  expect((await door.paris(body)).statusCode).toBe(200)
+})
+
+test('JSON alone is taken', async () => {
+  const payload = '{"id":"p-3"}'
+  const answers = []
+  for (const type of ['text/xml', 'multipart/form-data', 'application/x-www-form-urlencoded', 'application/json; charset=utf-8']) {
+    const headers = { 'content-type': type, 'x-paris-signature': hmac(payload) }
+    answers.push((await door.app.inject({ method: 'POST', url: '/webhooks/paris', headers, payload })).statusCode)
+  }
+  expect(answers).toEqual([400, 400, 400, 200])
+})
+
+test('too many bytes of headers are refused', async () => {
+  const answer = await new Promise<string>((resolve) => {
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write(`POST /webhooks/paris HTTP/1.1\r\nHost: x\r\nX-Big: ${'a'.repeat(20_000)}\r\n\r\n`),
+    )
+    socket.once('data', (chunk) => {
+      resolve(chunk.toString('latin1').split('\r\n')[0] ?? '')
+      socket.destroy()
+    })
+  })
+  expect(answer).toContain('431')
+})
+
+test('headers, requests, idle connections and their number have limits', () => {
+  const { headersTimeout, requestTimeout, keepAliveTimeout, maxConnections, maxRequestsPerSocket } = door.app.server
+  for (const limit of [headersTimeout, requestTimeout, keepAliveTimeout]) expect(limit).toSatisfy((ms: number) => ms > 0 && ms <= 15_000)
+  expect(maxConnections).toSatisfy((count: number) => count > 0 && count <= 10_000)
+  expect(maxRequestsPerSocket).toBeGreaterThan(0)
+})
