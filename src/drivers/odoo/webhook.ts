@@ -5,7 +5,7 @@ import { keyOf, type WebhookKey } from '../../core/webhook-key.ts'
 import type { WebhookReader, WebhookRequest } from '../../ports/marketplace.ts'
 
 const Body = z.object({
-  _model: z.string().max(100),
+  _model: z.string().regex(/^[a-z][a-z0-9_.]{0,99}$/),
   _id: z.number().int().positive(),
   write_date: z.string().max(40).optional(),
 })
