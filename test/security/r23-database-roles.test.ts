@@ -31,6 +31,7 @@ const MAY_WRITE: Record<Role, string[]> = {
     'identifier',
     'inbound_event',
     'inbound_request',
+    'oauth_authorization',
     'observation',
     'order_event',
     'resource',
