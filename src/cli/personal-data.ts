@@ -17,7 +17,7 @@ export const registerPersonalData: Register = (program, context) => {
   data
     .command('erase')
     .argument('<order>', 'any identifier of the order')
-    .option('--yes', 'really; it cannot be undone, not even from a backup')
+    .option('--yes', 'really; it cannot be undone')
     .option('--reason <text>', 'kept in the audit log; name no person in it')
     .option('--json', 'print one JSON object')
     .description('delete the order’s key, and with it every copy of the buyer’s fields')
@@ -45,7 +45,7 @@ async function exportOrder(context: CliContext, order: string, file: string): Pr
 }
 
 async function eraseOrder(context: CliContext, order: string, { yes, reason, json }: EraseOptions): Promise<void> {
-  if (!yes) throw new CliError('needs-yes', 'erasing cannot be undone, not even from a backup: add --yes', EXIT.badInput)
+  if (!yes) throw new CliError('needs-yes', 'erasing cannot be undone: add --yes', EXIT.badInput)
   const erased = await withDesk(context, async (desk) => {
     const orderId = await orderIdOf(desk, order)
     const act = { tool: 'rosh personal-data erase', orderId, ...(reason === undefined ? {} : { reason }) }
