@@ -1,43 +1,44 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { registerAudit } from './cli/audit.ts'
-import { registerAuth } from './cli/auth.ts'
 import { type CliContext, CliError, EXIT, type Register } from './cli/context.ts'
-import { registerDlq } from './cli/dlq.ts'
-import { registerDoctor } from './cli/doctor.ts'
-import { registerMcp } from './cli/mcp.ts'
-import { registerMigrate } from './cli/migrate.ts'
-import { registerPersonalData } from './cli/personal-data.ts'
-import { registerRotateKeys } from './cli/rotate-keys.ts'
-import { registerSeed } from './cli/seed.ts'
-import { registerServices } from './cli/services.ts'
-import { registerStatus } from './cli/status.ts'
-import { registerTokens } from './cli/tokens.ts'
-import { registerTrace } from './cli/trace.ts'
-import { registerTraffic } from './cli/traffic.ts'
-import { registerUp } from './cli/up.ts'
-import { ConfigError } from './config.ts'
 import { packageRoot } from './home.ts'
-import { withManagedSecrets } from './managed-secrets.ts'
 
-const COMMANDS: Register[] = [
-  registerUp,
-  registerStatus,
-  registerTrace,
-  registerDlq,
-  registerMcp,
-  registerAuth,
-  registerTokens,
-  registerAudit,
-  registerRotateKeys,
-  registerPersonalData,
-  registerDoctor,
-  registerMigrate,
-  registerSeed,
-  registerTraffic,
-  registerServices,
-]
+/**
+ * Where each command is, in the order of the help. Only the one that was typed is loaded: an agent's or a script's `rosh status` must not pay for reading the
+ * MCP server, the drivers and the simulators' seed.
+ */
+const COMMANDS: Record<string, () => Promise<Register>> = {
+  up: async () => (await import('./cli/up.ts')).registerUp,
+  down: async () => (await import('./cli/down.ts')).registerDown,
+  status: async () => (await import('./cli/status.ts')).registerStatus,
+  trace: async () => (await import('./cli/trace.ts')).registerTrace,
+  diagnose: async () => (await import('./cli/diagnose.ts')).registerDiagnose,
+  dlq: async () => (await import('./cli/dlq.ts')).registerDlq,
+  retry: async () => (await import('./cli/retry.ts')).registerRetry,
+  mcp: async () => (await import('./cli/mcp.ts')).registerMcp,
+  auth: async () => (await import('./cli/auth.ts')).registerAuth,
+  tokens: async () => (await import('./cli/tokens.ts')).registerTokens,
+  audit: async () => (await import('./cli/audit.ts')).registerAudit,
+  'rotate-keys': async () => (await import('./cli/rotate-keys.ts')).registerRotateKeys,
+  'personal-data': async () => (await import('./cli/personal-data.ts')).registerPersonalData,
+  doctor: async () => (await import('./cli/doctor.ts')).registerDoctor,
+  migrate: async () => (await import('./cli/migrate.ts')).registerMigrate,
+  seed: async () => (await import('./cli/seed.ts')).registerSeed,
+  traffic: async () => (await import('./cli/traffic.ts')).registerTraffic,
+  chaos: async () => (await import('./cli/chaos.ts')).registerChaos,
+  subscriber: services,
+  worker: services,
+  reconciler: services,
+  receiver: services,
+  'odoo-sim': services,
+  'meli-sim': services,
+  'paris-mock': services,
+}
+
+async function services(): Promise<Register> {
+  return (await import('./cli/services.ts')).registerServices
+}
 
 /** `rosh <command>`: the only place that reads the environment and decides the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -56,14 +57,17 @@ export async function main(argv: readonly string[]): Promise<number> {
     signal: stopping.signal,
     print: (line) => process.stdout.write(`${line}\n`),
     progress: (line) => process.stderr.write(`${line}\n`),
+    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
   }
   const program = new Command('rosh')
     .description('Keeps orders in step between Odoo and marketplaces, and says what happened to each.')
     .exitOverride()
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 bad input or configuration, 3 the hub does not run.')
-  for (const register of COMMANDS) register(program, context)
+  for (const register of await commandsFor(argv[0])) register(program, context)
   // Before any command does anything; whoever only asks for help needs no secrets.
   program.hook('preAction', async () => {
+    if (context.env.USE_SECRET_MANAGER === undefined) return
+    const { withManagedSecrets } = await import('./managed-secrets.ts')
     context.env = await withManagedSecrets(context.env)
   })
   try {
@@ -74,14 +78,23 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** The one that was typed; all of them for the help, or for what is no command. */
+async function commandsFor(typed: string | undefined): Promise<Register[]> {
+  const one = typed === undefined || !Object.hasOwn(COMMANDS, typed) ? undefined : COMMANDS[typed]
+  if (one) return [await one()]
+  return Promise.all([...new Set(Object.values(COMMANDS))].map((load) => load()))
+}
+
 function exitCodeOf(error: unknown, json: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput
-  const known = error instanceof CliError || error instanceof ConfigError
-  const code = error instanceof CliError ? error.code : error instanceof ConfigError ? 'bad-configuration' : 'failed'
+  // By its name: the class would bring the whole configuration along.
+  const badConfiguration = error instanceof Error && error.name === 'ConfigError'
+  const known = error instanceof CliError || badConfiguration
+  const code = error instanceof CliError ? error.code : badConfiguration ? 'bad-configuration' : 'failed'
   const message = error instanceof Error ? error.message : String(error)
   if (json) process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
   process.stderr.write(known || !(error instanceof Error) ? `${message}\n` : `${error.stack ?? message}\n`)
-  return error instanceof CliError ? error.exitCode : error instanceof ConfigError ? EXIT.badInput : EXIT.failed
+  return error instanceof CliError ? error.exitCode : badConfiguration ? EXIT.badInput : EXIT.failed
 }
 
 // `rosh trace ... | head` closes the pipe early; that is no failure of ours.

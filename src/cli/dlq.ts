@@ -1,34 +1,20 @@
 import type { Command } from 'commander'
+import { CAUSE_CODES } from '../core/cause-code.ts'
+import { outboxIdOf } from '../core/identifier.ts'
 import { deadLetterDepth, listDeadLetters } from '../flows/dead-letters.ts'
-import { drainDlq } from '../flows/drain-dlq.ts'
+import { type DrainAnswer, drainDlq, type DrainRefusal, type DrainRequest } from '../flows/drain-dlq.ts'
+import type { DeadLetter } from '../ports/dead-letters.ts'
 import { replayDeadLetter } from '../flows/replay-dead-letter.ts'
-import { retryFailedSync } from '../flows/retry-failed-sync.ts'
 import { type CliContext, CliError, EXIT, type Register } from './context.ts'
 import { operatorAtTerminal, withDesk } from './with-desk.ts'
+import { printWrapped } from './wrapped.ts'
 
-/** `rosh dlq` and `rosh retry`: what was given up on, and putting it back. Every change is named in the audit log. */
+/** `rosh dlq`: what was given up on, and putting it back. Every change is named in the audit log. */
 export const registerDlq: Register = (program, context) => {
   const dlq = program.command('dlq').description('dead letters: what was given up on, in either direction')
   registerList(dlq, context)
   registerReplay(dlq, context)
   registerDrain(dlq, context)
-  program
-    .command('retry')
-    .argument('<order>', 'any identifier of the order')
-    .description('put the newest dead letter of each of the order’s bindings back, and plan what is owed and missing')
-    .option('--reason <text>', 'kept in the audit log')
-    .option('--json', 'print one JSON object')
-    .action(async (orderId: string, options: { reason?: string; json?: boolean }) => {
-      const request = { principal: operatorAtTerminal(), orderId, reason: options.reason ?? null, tool: 'rosh retry' }
-      const answer = await withDesk(context, (desk) => retryFailedSync(request, desk))
-      if (options.json) context.print(JSON.stringify(answer))
-      else if ('replayed' in answer)
-        context.print(
-          answer.changed === 0 ? 'nothing to retry; nothing changed' : `${answer.replayed.join(', ')} put back, ${answer.planned} planned`,
-        )
-      else context.print(JSON.stringify(answer))
-      if (!('replayed' in answer) || answer.changed === 0) process.exitCode = EXIT.failed
-    })
 }
 
 interface Filter {
@@ -45,23 +31,48 @@ const filtered = (command: Command): Command =>
     .option('--since <time>', '24h, 7d or an ISO time')
     .option('--json', 'print one JSON object')
 
-const filterOf = (o: Filter) => ({ marketplace: o.marketplace ?? null, cause: o.cause ?? null, since: o.since ?? null })
+/** What a filter names must exist: a misspelt cause would match nothing and look like good news. */
+function filterOf({ marketplace, cause, since }: Filter): { marketplace: string | null; cause: string | null; since: string | null } {
+  if (cause !== undefined && !CAUSE_CODES.some((code) => code === cause))
+    throw new CliError('bad-input', `--cause: "${cause}" is no cause code; there are ${CAUSE_CODES.join(', ')}`, EXIT.badInput)
+  if (marketplace !== undefined && !/^(mercadolibre|paris|odoo)(:[\w-]{1,40})?$/.test(marketplace))
+    throw new CliError(
+      'bad-input',
+      `--marketplace: "${marketplace}" is none; write mercadolibre, paris, odoo or a channel id`,
+      EXIT.badInput,
+    )
+  return { marketplace: marketplace ?? null, cause: cause ?? null, since: since ?? null }
+}
 
 function registerList(dlq: Command, context: CliContext): void {
   filtered(dlq.command('list').description('list dead letters, oldest first')).action(async (options: Filter) => {
+    const filter = filterOf(options)
     const [list, depth] = await withDesk(context, (desk) =>
-      Promise.all([listDeadLetters(filterOf(options), 200, desk.deadLetters), deadLetterDepth(desk.deadLetters)]),
+      Promise.all([listDeadLetters(filter, MOST_LISTED, desk.deadLetters), deadLetterDepth(desk.deadLetters)]),
     )
-    if (!list) throw new CliError('bad-input', `--since: "${options.since}" is no time; write 24h, 7d or an ISO time`, EXIT.badInput)
+    if (!list) throw badSince(options.since)
     if (options.json) return context.print(JSON.stringify({ depth, letters: list.letters, total: list.total }))
-    context.print(`${depth.deadLetters} dead letters of ${depth.orders} orders`)
-    for (const { table, id, known, channel, cause, summary, diedAt } of list.letters) {
-      const name = `${table === 'delivery' ? 'outbox' : 'inbound'}-${id}`
-      context.print(
-        `  ${name.padEnd(14)} ${(known ?? '-').padEnd(20)} ${channel.padEnd(20)} ${cause.padEnd(22)} ${diedAt}  ${summary ?? ''}`,
-      )
-    }
+    const isFiltered = Object.values(filter).some((value) => value !== null)
+    context.print(`${depth.deadLetters} dead letters of ${depth.orders} orders${isFiltered ? `, ${list.total} of them match` : ''}`)
+    printLetters(list.letters, context)
+    if (list.total > list.letters.length)
+      context.print(`the oldest ${list.letters.length} are shown; --json, --cause, --marketplace and --since narrow it`)
+    if (list.letters.length > 0) context.print('why: `rosh trace <order>`; put one back: `rosh dlq replay <id>`; many: `rosh dlq drain`')
   })
+}
+
+const MOST_LISTED = 200
+
+function printLetters(letters: readonly DeadLetter[], context: CliContext): void {
+  for (const { table, id, known, channel, cause, summary, diedAt } of letters) {
+    const died = `${diedAt.slice(0, 16).replace('T', ' ')}Z`
+    context.print(`  ${outboxIdOf(table, id).padEnd(13)} ${(known ?? 'unknown order').padEnd(20)} ${cause.padEnd(22)} ${died}`)
+    printWrapped(context, ' '.repeat(16), `${channel}: ${summary ?? 'no summary'}`)
+  }
+}
+
+function badSince(since: string | undefined): CliError {
+  return new CliError('bad-input', `--since: "${since}" is no time; write 24h, 7d or an ISO time`, EXIT.badInput)
 }
 
 function registerReplay(dlq: Command, context: CliContext): void {
@@ -94,30 +105,81 @@ interface DrainOptions extends Filter {
 
 function registerDrain(dlq: Command, context: CliContext): void {
   filtered(dlq.command('drain').description('list what a filter names and a plan token; with the token, replay or archive it'))
-    .option('--execute <plan token>', 'the token that a first call printed')
+    .option('--execute <plan token>', 'the token that a first call printed: good for ten minutes, once')
     .option('--expect <count>', 'the count that it printed')
     .option('--archive', 'archive (restorable) instead of replaying')
     .option('--reason <text>', 'kept in the audit log')
     .action(async (options: DrainOptions) => {
-      const expectedCount = options.expect === undefined ? null : Number(options.expect)
-      if (expectedCount !== null && !Number.isInteger(expectedCount))
-        throw new CliError('bad-input', `--expect: "${options.expect}" is no whole number`, EXIT.badInput)
-      const answer = await withDesk(context, (desk) =>
-        drainDlq(
-          {
-            principal: operatorAtTerminal(),
-            ...filterOf(options),
-            dryRun: options.execute === undefined,
-            action: options.archive ? 'archive' : null,
-            planToken: options.execute ?? null,
-            expectedCount,
-            reason: options.reason ?? null,
-            tool: 'rosh dlq drain',
-          },
-          desk,
-        ),
-      )
-      context.print(JSON.stringify(answer, null, options.json ? 0 : 2))
+      const request = drainRequest(options)
+      const answer = await withDesk(context, (desk) => drainDlq(request, desk))
+      if (answer.kind === 'refused' && answer.reason === 'bad-since') throw badSince(options.since)
+      if (options.json) context.print(JSON.stringify(answer))
+      else printDrain(answer, options, context)
       if (answer.kind === 'refused') process.exitCode = EXIT.failed
     })
+}
+
+function drainRequest(options: DrainOptions): DrainRequest {
+  const expectedCount = options.expect === undefined ? null : Number(options.expect)
+  if (expectedCount !== null && !(Number.isInteger(expectedCount) && expectedCount >= 0))
+    throw new CliError('bad-input', `--expect: "${options.expect}" is no whole number`, EXIT.badInput)
+  if ((options.execute === undefined) !== (expectedCount === null))
+    throw new CliError('bad-input', '--execute and --expect go together, as the first call printed them', EXIT.badInput)
+  return {
+    principal: operatorAtTerminal(),
+    ...filterOf(options),
+    dryRun: options.execute === undefined,
+    action: options.archive ? 'archive' : null,
+    planToken: options.execute ?? null,
+    expectedCount,
+    reason: options.reason ?? null,
+    tool: 'rosh dlq drain',
+  }
+}
+
+const REFUSED: Record<Exclude<DrainRefusal, 'bad-since'>, string> = {
+  'plan-invalid': '--execute: this plan token is unknown, or it is of another person',
+  'plan-expired': '--execute: this plan is older than ten minutes',
+  'plan-differs': 'the options are not those of the plan',
+  'count-differs': '--expect: this is not the count of the plan',
+  'plan-used': '--execute: this plan was used before',
+  'plan-stale': 'the dead letters changed since the plan was made',
+  unaudited: 'the audit log cannot be written',
+}
+
+function printDrain(answer: DrainAnswer, options: DrainOptions, context: CliContext): void {
+  const { print } = context
+  if (answer.kind === 'refused') {
+    const why = answer.reason === 'bad-since' ? '' : REFUSED[answer.reason]
+    return print(`${why}. Nothing changed; make a new plan with \`rosh dlq drain\`.`)
+  }
+  const done = (action: string): string => (action === 'archive' ? 'archived' : 'put back')
+  if (answer.kind === 'drained') {
+    const left = answer.refused === 0 ? '' : `; ${answer.refused} left as they are, a newer version answers them`
+    return print(`${answer.changed.length} ${done(answer.action)}: ${answer.changed.join(', ')}${left}`)
+  }
+  if (answer.planToken === null) return print('no dead letter matches; nothing to drain')
+  print(`${answer.count} of ${answer.total} matching dead letters would be ${done(answer.action)}; nothing changed yet`)
+  print(`  by cause   ${counted(answer.byCause)}`)
+  print(`  by channel ${counted(answer.byTarget)}`)
+  printLetters(answer.sample, context)
+  if (answer.count > answer.sample.length) print(`  ... and ${answer.count - answer.sample.length} more`)
+  print(`To do it, once, until ${answer.expiresAt}:`)
+  const filters = (['marketplace', 'cause', 'since'] as const).flatMap((name) =>
+    options[name] === undefined ? [] : [`--${name} ${options[name]}`],
+  )
+  const words = [
+    'rosh dlq drain',
+    ...filters,
+    ...(options.archive ? ['--archive'] : []),
+    `--expect ${answer.count}`,
+    `--execute ${answer.planToken}`,
+  ]
+  print(`  ${words.join(' ')}`)
+}
+
+function counted(counts: Record<string, number>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ')
 }

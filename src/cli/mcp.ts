@@ -2,7 +2,9 @@ import { stdioAuthenticator, stdioIdentity } from '../apps/mcp-server/principal.
 import { runMcpStdio } from '../apps/mcp-server/stdio.ts'
 import type { Config } from '../config.ts'
 import { openDesk } from '../desk.ts'
-import { attachDatabase, CliError, EXIT, type Register, runningConfig } from './context.ts'
+import { runningConfig } from './configuration.ts'
+import { CliError, EXIT, type Register } from './context.ts'
+import { attachDatabase } from './database.ts'
 import { logTo } from './log.ts'
 
 /** `rosh mcp`: the process that an agent starts. stdout belongs to the protocol. */

@@ -1,4 +1,6 @@
-import { configOf, type Register, startDatabase } from './context.ts'
+import { configOf } from './configuration.ts'
+import type { Register } from './context.ts'
+import { startDatabase } from './database.ts'
 
 export const registerMigrate: Register = (program, context) => {
   program

@@ -5,7 +5,9 @@ import { audited } from '../flows/audited.ts'
 import { addHomeKey, forgetOldHomeKeys, homeFolder, homeKeys, readInstance } from '../home.ts'
 import { keyRingOf } from '../key-ring.ts'
 import { openDesk } from '../desk.ts'
-import { attachDatabase, type CliContext, CliError, configOf, type Register } from './context.ts'
+import { configOf } from './configuration.ts'
+import { type CliContext, CliError, type Register } from './context.ts'
+import { attachDatabase } from './database.ts'
 import { operatorAtTerminal } from './with-desk.ts'
 
 const BATCH = 200

@@ -1,14 +1,21 @@
-import { httpClient } from '../drivers/http.ts'
+import { get } from 'node:http'
+import { SIMULATOR_KEY } from '../config.ts'
 import { connect, type Pool } from '../drivers/postgres/pool.ts'
-import { homeFolder, readInstance, type RunningInstance } from '../home.ts'
-import { attachDatabase, type CliContext, configOf, EXIT, type Register } from './context.ts'
+import { type ChannelStatus, type HubCounts, type HubStatus, readHubStatus } from '../drivers/postgres/hub-status.ts'
+import { homeFolder, readInstance } from '../home.ts'
+import { runningConfig } from './configuration.ts'
+import { type CliContext, EXIT, type Register } from './context.ts'
+import { attachDatabase } from './database.ts'
 
 export interface Status {
   ready: boolean
   /** What keeps it from being ready, one sentence each. */
   waiting: string[]
   urls: Record<string, string>
-  counts: Record<string, number>
+  /** Null while no hub runs. */
+  counts: HubCounts | null
+  channels: ChannelStatus[]
+  erp: { readSeconds: number | null; failingSince: string | null } | null
 }
 
 /** `rosh status`: what runs where; exits 0 only when all of it is ready. */
@@ -27,50 +34,54 @@ export const registerStatus: Register = (program, context) => {
 
 async function readStatus(context: CliContext): Promise<Status> {
   const instance = readInstance(homeFolder(context.env))
-  if (!instance) return { ready: false, waiting: ['the hub does not run; start it with `npm start` or `rosh up`'], urls: {}, counts: {} }
-  const health = await Promise.all(Object.entries(instance.urls).map(([name, url]) => unhealthy(name, url)))
-  const { counts, broken } = await readDatabase(context, instance)
+  if (!instance) {
+    const waiting = ['the hub does not run; start it with `npm start` or `rosh up`']
+    return { ready: false, waiting, urls: {}, counts: null, channels: [], erp: null }
+  }
+  const [health, { counts, channels, erpReadSeconds, erpFailingSince, broken }] = await Promise.all([
+    Promise.all(Object.entries(instance.urls).map(([name, url]) => unhealthy(name, url))),
+    ofDatabase(context),
+  ])
   const waiting = [
     ...health.filter((problem) => problem !== undefined),
     ...broken,
     ...(instance.seeded === false ? ['the Monday is still being seeded'] : []),
     ...(counts.live_workers === 0 ? ['no worker has shown a heartbeat in the last 15 s'] : []),
-    ...(instance.demo && (counts.on_the_way ?? 0) > 0 ? [`${counts.on_the_way} deliveries and events are on their way`] : []),
+    ...(instance.demo && counts.on_the_way > 0 ? [`${counts.on_the_way} deliveries and events are on their way`] : []),
   ]
-  return { ready: waiting.length === 0, waiting, urls: instance.urls, counts }
+  const erp = { readSeconds: erpReadSeconds, failingSince: erpFailingSince }
+  return { ready: waiting.length === 0, waiting, urls: instance.urls, counts, channels, erp }
 }
 
 const HEALTH: Record<string, string> = { 'meli-sim': '/admin/health', 'odoo-sim': '/admin/health' }
 
 async function unhealthy(name: string, url: string): Promise<string | undefined> {
-  const client = httpClient({ origin: url, timeoutMs: 3_000 })
-  try {
-    const reply = await client.exchange({ method: 'GET', path: HEALTH[name] ?? '/health', headers: { 'x-admin-key': 'change-me' } })
-    return reply.status < 500 ? undefined : `${name} answers ${reply.status} on ${url}`
-  } catch {
-    return `${name} does not answer on ${url}`
-  } finally {
-    await client.close()
-  }
+  const status = await statusOf(url + (HEALTH[name] ?? '/health'))
+  if (status === undefined) return `${name} does not answer on ${url}`
+  return status < 500 ? undefined : `${name} answers ${status} on ${url}`
 }
 
-// First rounds only: what waits for its first send or fetch. What backs off or is dead is an incident, not a start that is still going on.
-const COUNTS = `SELECT
-  (SELECT count(*) FROM silver_order)::int AS orders,
-  (SELECT count(*) FROM delivery WHERE state = 'delivered')::int AS delivered,
-  (SELECT count(*) FROM delivery WHERE state = 'dead' AND resolved_by IS NULL AND archived_at IS NULL)::int
-    + (SELECT count(*) FROM inbound_event WHERE state = 'dead' AND resolved_by IS NULL AND archived_at IS NULL)::int AS dead_letters,
-  (SELECT count(*) FROM delivery WHERE state = 'pending' AND tries = 0 AND created_at > hub_now() - interval '2 minutes')::int
-    + (SELECT count(*) FROM inbound_event WHERE state = 'pending' AND tries = 0 AND received_at > hub_now() - interval '2 minutes')::int AS on_the_way,
-  (SELECT count(*) FROM worker_heartbeat WHERE app = 'worker' AND beat_at > hub_now() - interval '15 seconds')::int AS live_workers`
+const HEALTH_TIMEOUT_MS = 3_000
 
-async function readDatabase(context: CliContext, instance: RunningInstance): Promise<{ counts: Record<string, number>; broken: string[] }> {
-  const config = configOf(context, { demo: instance.demo })
+// Node's own client: loading undici for this costs more than all the rest of the command.
+function statusOf(url: string): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const request = get(url, { headers: { 'x-admin-key': SIMULATOR_KEY }, signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS), agent: false })
+    request.once('response', (reply) => {
+      reply.resume()
+      resolve(reply.statusCode)
+    })
+    request.once('error', () => resolve(undefined))
+  })
+}
+
+async function ofDatabase(context: CliContext): Promise<HubStatus & { broken: string[] }> {
+  const config = runningConfig(context)
   const { url } = await attachDatabase(config)
-  const pool = connect({ url, role: 'rosh_reader', max: 1, applicationName: 'rosh status' })
+  const pool = connect({ url, role: 'rosh_reader', max: 3, applicationName: 'rosh status' })
   try {
-    const { rows } = await pool.query<Record<string, number>>(COUNTS)
-    return { counts: rows[0] ?? {}, broken: await unbalanced(pool) }
+    const [status, broken] = await Promise.all([readHubStatus(pool), unbalanced(pool)])
+    return { ...status, broken }
   } finally {
     await pool.end()
   }
@@ -84,9 +95,36 @@ export async function unbalanced(pool: Pool): Promise<string[]> {
   return rows.map(({ flow, taken, accounted }) => `conservation is broken: ${flow} took ${taken} and accounts for ${accounted}`)
 }
 
-function printStatus(status: Status, context: CliContext): void {
-  context.print(status.ready ? 'ready' : 'not ready')
-  for (const reason of status.waiting) context.print(`  ${reason}`)
-  for (const [name, url] of Object.entries(status.urls)) context.print(`  ${name.padEnd(12)} ${url}`)
-  for (const [name, count] of Object.entries(status.counts)) context.print(`  ${name.padEnd(12)} ${count}`)
+function printStatus({ ready, waiting, urls, counts, channels, erp }: Status, { print }: CliContext): void {
+  print(ready ? 'ready' : 'not ready')
+  for (const reason of waiting) print(`  ${reason}`)
+  if (Object.keys(urls).length === 0) return
+  print('')
+  for (const [name, url] of Object.entries(urls)) print(`  ${name.padEnd(12)} ${url}`)
+  if (!counts || !erp) return
+  print('')
+  print(`  ${counts.orders} orders, ${counts.delivered} deliveries acknowledged, ${counts.on_the_way} on their first way`)
+  print(`  ${counts.dead_letters} dead letters${counts.dead_letters === 0 ? '' : ': see `rosh dlq list`'}`)
+  print(`  ${counts.live_workers} delivery worker${counts.live_workers === 1 ? '' : 's'} alive; ${erpSentence(erp)}`)
+  print('')
+  print(`  ${'channel'.padEnd(26)} ${'gate'.padEnd(16)} ${'waiting'.padStart(7)} ${'oldest'.padStart(8)} ${'dead'.padStart(6)}`)
+  for (const { channel, gate, shutSeconds, waiting: waits, oldestSeconds, deadLetters } of channels) {
+    const state = gate === 'open' || shutSeconds === null ? gate : `${gate} (${ageOf(shutSeconds)})`
+    const oldest = oldestSeconds === null ? '-' : ageOf(oldestSeconds)
+    print(
+      `  ${channel.padEnd(26)} ${state.padEnd(16)} ${String(waits).padStart(7)} ${oldest.padStart(8)} ${String(deadLetters).padStart(6)}`,
+    )
+  }
+}
+
+function erpSentence({ readSeconds, failingSince }: NonNullable<Status['erp']>): string {
+  if (failingSince !== null) return `the ERP cannot be read since ${failingSince}`
+  return readSeconds === null ? 'the ERP was not read yet' : `the ERP was read ${ageOf(readSeconds)} ago`
+}
+
+/** `40 s`, `12 min`, `3 h`, `2 d`. */
+function ageOf(seconds: number): string {
+  if (seconds < 120) return `${Math.max(0, seconds)} s`
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`
 }

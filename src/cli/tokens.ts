@@ -20,11 +20,17 @@ export const registerTokens: Register = (program, context) => {
       issue(context, { name, scopes: scopesOf(scopes), days: daysOf(options.days), json: options.json ?? false }),
     )
   tokens
+    .command('list')
+    .description('list the tokens that were issued, newest first; never the tokens themselves')
+    .option('--json', 'print one JSON object')
+    .action((options: { json?: boolean }) => list(context, options.json ?? false))
+  tokens
     .command('revoke')
     .argument('<id>', 'its number, as `rosh tokens issue` printed it')
     .description('end a token at once')
     .action(async (id: string) => {
-      if (!/^\d{1,18}$/.test(id)) throw new CliError('bad-input', `"${id}" is no token number`, EXIT.badInput)
+      if (!/^\d{1,18}$/.test(id))
+        throw new CliError('bad-input', `<id>: "${id}" is no token number; \`rosh tokens list\` shows them`, EXIT.badInput)
       const revoked = await withDesk(context, async (desk) => {
         const intent = { principal: operatorAtTerminal(), tool: 'rosh tokens revoke', scopeUsed: null, params: { id } }
         const act = await audited(desk, {
@@ -37,6 +43,18 @@ export const registerTokens: Register = (program, context) => {
       context.print(revoked ? `token ${id} is refused from now on` : `there is no live token ${id}; nothing changed`)
       if (!revoked) process.exitCode = EXIT.failed
     })
+}
+
+async function list(context: CliContext, json: boolean): Promise<void> {
+  const tokens = await withDesk(context, (desk) => desk.tokens.list())
+  if (json) return context.print(JSON.stringify({ tokens }))
+  if (tokens.length === 0) return context.print('no token was issued yet; `rosh tokens issue <name> viewer` makes one')
+  for (const { id, prefix, principal, scopes, state, expiresAt, lastUsedAt } of tokens) {
+    context.print(`${id.padStart(4)}  ${`${prefix}...`.padEnd(13)} ${state.padEnd(8)} ${principal}`)
+    context.print(
+      `      ends ${expiresAt?.slice(0, 10) ?? 'never'}, last used ${lastUsedAt?.slice(0, 16) ?? 'never'}; ${scopes.join(', ')}`,
+    )
+  }
 }
 
 function scopesOf(text: string): Scope[] {

@@ -1,7 +1,7 @@
-import type { CliContext } from './context.ts'
-import { CliError, EXIT, type Register } from './context.ts'
-import { operatorAtTerminal, withDesk } from './with-desk.ts'
-import { type Trace, traceOrder } from '../flows/trace-order.ts'
+import type { TimelineEntry } from '../core/timeline.ts'
+import type { CliContext, Register } from './context.ts'
+import { locate, printCandidates, printDiagnosis, printNearest } from './located.ts'
+import { printWrapped } from './wrapped.ts'
 
 /** `rosh trace <order>`: the whole story of an order and why it is not where it should be. */
 export const registerTrace: Register = (program, context) => {
@@ -11,44 +11,28 @@ export const registerTrace: Register = (program, context) => {
     .description('the whole story of an order: cause, evidence, next safe step, timeline')
     .option('--json', 'print one JSON object')
     .action(async (typed: string, options: { json?: boolean }) => {
-      const trace = await withDesk(context, async (desk) => {
-        const elapsedMs = desk.clock.stopwatch()
-        const answer = await traceOrder(typed, desk)
-        const intent = {
-          principal: operatorAtTerminal(),
-          tool: 'rosh trace',
-          scopeUsed: 'orders.read' as const,
-          params: { order: typed.slice(0, 200) },
-        }
-        await desk.audit.record(intent, { result: 'ok', latencyMs: Math.round(elapsedMs()) })
-        return answer
-      })
-      if (trace.kind === 'unreadable')
-        throw new CliError('bad-input', `"${typed}" is no identifier; give an order's reference, name or id`, EXIT.badInput)
-      if (options.json)
-        context.print(
-          JSON.stringify(
-            trace.kind === 'traced' ? { diagnosis: trace.diagnosis, timeline: trace.timeline, lookedIn: trace.lookedIn } : trace,
-          ),
-        )
-      else printTrace(trace, context)
+      const trace = await locate(context, 'rosh trace', typed)
+      if (options.json && trace.kind === 'traced')
+        context.print(JSON.stringify({ diagnosis: trace.diagnosis, timeline: trace.timeline, lookedIn: trace.lookedIn }))
+      else if (options.json) context.print(JSON.stringify(trace))
+      else if (trace.kind === 'ambiguous') printCandidates(trace, context)
+      else {
+        printDiagnosis(trace.diagnosis, context)
+        printNearest(trace, context)
+        printTimeline(trace.timeline, context)
+      }
     })
 }
 
-function printTrace(trace: Exclude<Trace, { kind: 'unreadable' }>, { print }: CliContext): void {
-  if (trace.kind === 'ambiguous') {
-    print(`"${trace.typed}" may mean several orders; name one of them:`)
-    for (const c of trace.candidates) print(`  ${c.known.padEnd(24)} ${c.kind.padEnd(18)} ${c.channel}`)
-    return
+function printTimeline(timeline: readonly TimelineEntry[], context: CliContext): void {
+  if (timeline.length === 0) return
+  context.print('timeline (UTC)')
+  let day = ''
+  for (const { at, source, channel, what, ref } of timeline) {
+    if (at.slice(0, 10) !== day) {
+      day = at.slice(0, 10)
+      context.print(`  ${day}`)
+    }
+    printWrapped(context, `  ${at.slice(11, 23)}  ${source.padEnd(9)} `, `${channel ? `${channel}: ` : ''}${what}  [${ref}]`)
   }
-  const { diagnosis, timeline } = trace
-  print(`${diagnosis.cause} (${diagnosis.certainty})`)
-  print(`  ${diagnosis.sentence}`)
-  print(`  next: ${diagnosis.nextStep.sentence}`)
-  for (const other of diagnosis.alsoFound) print(`  also: ${other.cause}${other.target ? ` at ${other.target}` : ''}: ${other.sentence}`)
-  print('evidence')
-  for (const row of diagnosis.evidence) print(`  ${row.table} ${row.id}: ${row.says}`)
-  print('timeline')
-  for (const entry of timeline)
-    print(`  ${entry.at}  ${entry.source.padEnd(9)} ${entry.channel ? `${entry.channel}: ` : ''}${entry.what}  [${entry.ref}]`)
 }

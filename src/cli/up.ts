@@ -1,12 +1,16 @@
+import { join } from 'node:path'
 import type { Hub } from '../assembly.ts'
 import { runService, SERVICES } from '../apps/up.ts'
 import { collectStartOf } from '../collect-start.ts'
 import type { Config } from '../config.ts'
 import { stopEmbedded } from '../drivers/postgres/embedded.ts'
+import { LockHeld, withStartLock } from '../drivers/postgres/start-lock.ts'
 import { systemClock } from '../drivers/system-clock.ts'
 import { removeInstance, writeInstance } from '../home.ts'
 import { Wake } from '../supervise.ts'
-import { type CliContext, CliError, configOf, type Register, startDatabase } from './context.ts'
+import { configOf } from './configuration.ts'
+import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { startDatabase } from './database.ts'
 import { listenForWebhooks } from './listen.ts'
 import { logTo } from './log.ts'
 import { onHub } from './on-hub.ts'
@@ -27,11 +31,31 @@ export const registerUp: Register = (program, context) => {
     .description('start everything: PostgreSQL, what stands in for missing systems, and every part of the hub')
     .option('--demo', 'seed a Monday into the simulators and keep gentle traffic running')
     .option('--no-traffic', 'in the demo: seed, but make no live traffic')
-    .action((options: { demo?: boolean; traffic: boolean }) => up(context, { demo: options.demo ?? false, traffic: options.traffic }))
+    .action(async (options: { demo?: boolean; traffic: boolean }) => {
+      const asked = { demo: options.demo ?? false, traffic: options.traffic }
+      const config = configOf(context, asked)
+      await aloneIn(config.home, () => up(config, context, asked))
+    })
 }
 
-async function up(context: CliContext, options: { demo: boolean; traffic: boolean }): Promise<void> {
-  const config = configOf(context, options)
+const STOPPING_TAKES_MS = 5_000
+
+// A second hub in one home would find the ports taken, give up, and stop the database of the first.
+async function aloneIn(home: string, work: () => Promise<void>): Promise<void> {
+  const path = join(home, 'up.lock')
+  try {
+    await withStartLock(path, work, STOPPING_TAKES_MS)
+  } catch (error) {
+    if (!(error instanceof LockHeld && error.path === path)) throw error
+    throw new CliError(
+      'already-running',
+      `a hub runs already in ${home} (process ${error.pid}); stop it with Ctrl-C, or set ROSH_HOME and the ports for a second one`,
+      EXIT.badInput,
+    )
+  }
+}
+
+async function up(config: Config, context: CliContext, options: { demo: boolean; traffic: boolean }): Promise<void> {
   const database = await startDatabase(config, context).catch(async (error: unknown) => {
     if (!config.databaseUrl) await stopEmbedded({ home: config.home })
     throw error

@@ -1,7 +1,9 @@
 import { userInfo } from 'node:os'
 import { type Desk, openDesk } from '../desk.ts'
 import { type Principal, SCOPES } from '../ports/audit.ts'
-import { attachDatabase, type CliContext, runningConfig } from './context.ts'
+import { runningConfig } from './configuration.ts'
+import type { CliContext } from './context.ts'
+import { attachDatabase } from './database.ts'
 
 /** Opens the desk of the running hub, runs `work` and closes it. Never starts anything. */
 export async function withDesk<T>(context: CliContext, work: (desk: Desk) => Promise<T>): Promise<T> {

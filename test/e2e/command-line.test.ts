@@ -1,16 +1,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { registerAuth } from '../../src/cli/auth.ts'
+import { registerChaos } from '../../src/cli/chaos.ts'
 import { type CliContext, CliError } from '../../src/cli/context.ts'
+import { registerDiagnose } from '../../src/cli/diagnose.ts'
 import { registerDlq } from '../../src/cli/dlq.ts'
 import { registerDoctor } from '../../src/cli/doctor.ts'
 import { registerMigrate } from '../../src/cli/migrate.ts'
+import { registerRetry } from '../../src/cli/retry.ts'
 import { registerStatus } from '../../src/cli/status.ts'
 import { registerTokens } from '../../src/cli/tokens.ts'
 import { registerTrace } from '../../src/cli/trace.ts'
+import { withStartLock } from '../../src/drivers/postgres/start-lock.ts'
 import { packageRoot, removeInstance, writeInstance } from '../../src/home.ts'
 import { type RunningHub, startHub, until } from '../support/running-hub.ts'
 
@@ -53,7 +59,17 @@ describe('the rosh command against a running hub', () => {
     }
     const context: CliContext = { env, signal: new AbortController().signal, print: (line) => printed.push(line), progress: () => {} }
     const program = new Command('rosh').exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {} })
-    for (const register of [registerTrace, registerDlq, registerTokens, registerDoctor, registerStatus, registerAuth])
+    for (const register of [
+      registerTrace,
+      registerDiagnose,
+      registerChaos,
+      registerDlq,
+      registerRetry,
+      registerTokens,
+      registerDoctor,
+      registerStatus,
+      registerAuth,
+    ])
       register(program, context)
     await program.parseAsync(args, { from: 'user' })
     return printed.join('\n')
@@ -73,7 +89,8 @@ describe('the rosh command against a running hub', () => {
   })
 
   test('dlq list counts; a replay puts back, and a second one is refused', async () => {
-    expect(await rosh('dlq', 'list')).toMatch(/^1 dead letters of 1 orders/)
+    expect(await rosh('dlq', 'list')).toMatch(/^1 dead letters of 1 orders\n {2}outbox-\d+ +ML-4711 +sku-unknown /)
+    for (const line of printed.slice(0, -1)) expect(line.length).toBeLessThanOrEqual(80)
     const id = /outbox-\d+/.exec(printed.join('\n'))?.[0] ?? ''
     await running.halt()
     expect(await rosh('dlq', 'replay', id, '--reason', 'test')).toContain(`${id} is pending again`)
@@ -85,6 +102,18 @@ describe('the rosh command against a running hub', () => {
       `SELECT user_id, result_status FROM mcp_audit_log WHERE tool_name = 'rosh dlq replay' ORDER BY timestamp`,
     )
     expect(rows.map((r: { result_status: string }) => r.result_status)).toContain('ok')
+  })
+
+  test('a drain for people prints the second command whole, and each option that is wrong is named', async () => {
+    const plan = await rosh('dlq', 'drain', '--cause', 'sku-unknown', '--archive')
+    expect(plan).toMatch(/^1 of 1 matching dead letters would be archived; nothing changed yet/)
+    const second = /rosh (dlq drain .*)$/m.exec(plan)?.[1]?.split(' ') ?? []
+    printed = []
+    expect(await rosh(...second.map((word) => (word === '1' ? '2' : word)))).toContain('--expect: this is not the count of the plan')
+    expect(process.exitCode).toBe(1)
+    await expect(rosh('dlq', 'drain', '--execute', 'x')).rejects.toThrow(/--execute and --expect go together/)
+    await expect(rosh('dlq', 'list', '--cause', 'sku_unknown')).rejects.toThrow(/--cause: "sku_unknown"/)
+    await expect(rosh('dlq', 'list', '--marketplace', 'ebay')).rejects.toThrow(/--marketplace: "ebay"/)
   })
 
   test('dlq drain lists first; with the token of that call it archives, and retry restores', async () => {
@@ -99,6 +128,22 @@ describe('the rosh command against a running hub', () => {
     expect(JSON.parse(done)).toMatchObject({ kind: 'drained', action: 'archive' })
     printed = []
     expect(await rosh('dlq', 'list')).toMatch(/^0 dead letters/)
+  })
+
+  test('diagnose says what was ruled out, chaos makes only simulators fail, and an empty list explains itself', async () => {
+    expect(await rosh('diagnose', 'ML-4711')).toMatch(/^sku-unknown[\s\S]*\nruled out\n {2}credentials-rejected /)
+    printed = []
+    expect(await rosh('dlq', 'list', '--cause', 'poison')).toMatch(/0 of them match$/)
+    printed = []
+    expect(await rosh('dlq', 'drain', '--cause', 'poison')).toBe('no dead letter matches; nothing to drain')
+    printed = []
+    await rosh('chaos', 'add', 'paris-mock', 'status', '--path', '^/nowhere$', '--times', '1')
+    expect(await rosh('chaos', 'list')).toMatch(/paris-mock +status +fired 0 times path=\^\/nowhere\$ times=1/)
+    printed = []
+    await rosh('chaos', 'clear', 'paris-mock')
+    expect(await rosh('chaos', 'list')).toContain('no fault is in force')
+    await expect(rosh('chaos', 'add', 'postgres', 'reset')).rejects.toThrow(/<simulator>: "postgres"/)
+    await expect(rosh('chaos', 'add', 'meli-sim', 'flaky')).rejects.toThrow(/"fault"/)
   })
 
   test('retry after the cause is gone delivers', async () => {
@@ -124,6 +169,10 @@ describe('the rosh command against a running hub', () => {
   test('a token is issued once and revoked at once', async () => {
     const issued = JSON.parse(await rosh('tokens', 'issue', 'agent-1', 'viewer', '--json')) as { id: string; token: string }
     expect(issued.token).toMatch(/^rosh_/)
+    printed = []
+    const listed = await rosh('tokens', 'list')
+    expect(listed).toMatch(/rosh_\S{4}\.\.\. +live +agent-1/)
+    expect(listed).not.toContain(issued.token)
     printed = []
     expect(await rosh('tokens', 'revoke', issued.id)).toContain('refused from now on')
     printed = []
@@ -210,7 +259,11 @@ describe('the rosh command against a running hub', () => {
       seeded: false,
     })
     printed = []
-    expect(await rosh('status')).toMatch(/^not ready\n {2}hub does not answer/)
+    const text = await rosh('status')
+    expect(text).toMatch(/^not ready\n {2}hub does not answer/)
+    expect(text).toMatch(/mercadolibre:1001 +open +0 +- +\d/)
+    expect(text).toMatch(/the ERP was read \d+ s ago/)
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
     removeInstance(running.home)
   })
 
@@ -266,6 +319,19 @@ describe('the rosh command by itself', () => {
     const { code, out } = await spawned(['status', '--json'])
     expect(code).toBe(3)
     expect(JSON.parse(out)).toMatchObject({ ready: false })
+  })
+
+  test('a second hub in one home is refused before it can touch the first one’s database', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'rosh-second-'))
+    try {
+      await withStartLock(join(home, 'up.lock'), async () => {
+        const { code, err } = await spawned(['up'], { ROSH_HOME: home })
+        expect([code, err]).toEqual([2, expect.stringContaining(`a hub runs already in ${home} (process ${process.pid})`)])
+      })
+      expect(readdirSync(home).sort()).toEqual(['secrets.json'])
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
   })
 
   test('a bad configuration names every problem and exits 2', async () => {

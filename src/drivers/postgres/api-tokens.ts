@@ -16,6 +16,19 @@ export interface ApiTokens {
   verify(token: string): Promise<ApiToken | null>
   /** From the next call on the token is refused. False: there is no such token, or it was revoked before. */
   revoke(id: string): Promise<boolean>
+  /** Newest first; how each begins, never the token. */
+  list(): Promise<ListedToken[]>
+}
+
+export interface ListedToken {
+  id: string
+  prefix: string
+  principal: string
+  scopes: string[]
+  state: 'live' | 'ended' | 'revoked'
+  createdAt: string
+  expiresAt: string | null
+  lastUsedAt: string | null
 }
 
 const TOKEN = /^rosh_[A-Za-z0-9_-]{43}$/
@@ -49,7 +62,13 @@ export function apiTokens(pool: Pool): ApiTokens {
       const { rowCount } = await pool.query('UPDATE api_token SET revoked_at = hub_now() WHERE id = $1 AND revoked_at IS NULL', [id])
       return rowCount === 1
     },
+    list: async () => (await pool.query<ListedToken>(LIST)).rows,
   }
 }
+
+const LIST = `
+  SELECT id, prefix, principal, scopes, created_at AS "createdAt", expires_at AS "expiresAt", last_used_at AS "lastUsedAt",
+    CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= hub_now() THEN 'ended' ELSE 'live' END AS state
+  FROM api_token ORDER BY id DESC LIMIT 500`
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -2,9 +2,21 @@ import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { setTimeout as delay } from 'node:timers/promises'
 import { isRunning, processStart } from './process-table.ts'
 
+/** Another process, which runs, holds the lock. */
+export class LockHeld extends Error {
+  readonly path: string
+  readonly pid: number
+  constructor(path: string, pid: number, waitMs: number) {
+    super(`process ${pid} holds ${path} since more than ${waitMs / 1000} s; end it, then start again`)
+    this.name = 'LockHeld'
+    this.path = path
+    this.pid = pid
+  }
+}
+
 /**
  * Runs `work` while holding the lock file `path`, waiting for whoever holds it. A lock left by a process that is gone is taken
- * over, so killing a holder with -9 blocks nobody. Throws after `waitMs` milliseconds, naming the holder.
+ * over, so killing a holder with -9 blocks nobody. Throws `LockHeld` after `waitMs` milliseconds.
  */
 export async function withStartLock<T>(path: string, work: () => Promise<T>, waitMs = 60_000): Promise<T> {
   const giveUpAt = Date.now() + waitMs
@@ -12,8 +24,7 @@ export async function withStartLock<T>(path: string, work: () => Promise<T>, wai
     const holder = readHolder(path)
     if (holder === undefined) continue
     if (!isRunning(holder.pid, holder.startedAt)) removeStale(path)
-    else if (Date.now() > giveUpAt)
-      throw new Error(`process ${holder.pid} holds ${path} since more than ${waitMs / 1000} s; end it, then start again`)
+    else if (Date.now() > giveUpAt) throw new LockHeld(path, holder.pid, waitMs)
     await delay(25)
   }
   try {
@@ -21,6 +32,12 @@ export async function withStartLock<T>(path: string, work: () => Promise<T>, wai
   } finally {
     rmSync(path, { force: true })
   }
+}
+
+/** The process that holds the lock file `path` and runs; undefined when none does. */
+export function lockHolder(path: string): number | undefined {
+  const holder = readHolder(path)
+  return holder !== undefined && isRunning(holder.pid, holder.startedAt) ? holder.pid : undefined
 }
 
 type Holder = { pid: number; startedAt?: string }

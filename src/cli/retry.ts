@@ -1,0 +1,36 @@
+import { type RetryAnswer, retryFailedSync } from '../flows/retry-failed-sync.ts'
+import { EXIT, type Register } from './context.ts'
+import { operatorAtTerminal, withDesk } from './with-desk.ts'
+
+/** `rosh retry <order>`: puts an order's dead letters back, in either direction; named in the audit log. */
+export const registerRetry: Register = (program, context) => {
+  program
+    .command('retry')
+    .argument('<order>', 'any identifier of the order')
+    .description('put the newest dead letter of each of the order’s bindings back, and plan what is owed and missing')
+    .option('--reason <text>', 'kept in the audit log')
+    .option('--json', 'print one JSON object')
+    .action(async (orderId: string, options: { reason?: string; json?: boolean }) => {
+      const request = { principal: operatorAtTerminal(), orderId, reason: options.reason ?? null, tool: 'rosh retry' }
+      const answer = await withDesk(context, (desk) => retryFailedSync(request, desk))
+      context.print(options.json ? JSON.stringify(answer) : sentenceOf(answer, orderId))
+      if (!('replayed' in answer) || answer.changed === 0) process.exitCode = EXIT.failed
+    })
+}
+
+function sentenceOf(answer: RetryAnswer, orderId: string): string {
+  switch (answer.kind) {
+    case 'retried':
+    case 'nothing-to-retry': {
+      const left = answer.refused.map(({ outboxId, reason }) => `; ${outboxId} was left: ${reason}`).join('')
+      if (answer.changed === 0) return `nothing to retry; nothing changed${left}`
+      return `${[...answer.replayed, ...(answer.planned > 0 ? [`${answer.planned} newly planned`] : [])].join(', ')}: put back, delivery follows${left}`
+    }
+    case 'ambiguous':
+      return `"${orderId}" may mean several orders; name one of them: ${answer.candidates.map((c) => c.known).join(', ')}`
+    case 'unknown':
+      return `"${orderId}" is unknown to the hub; nothing changed${answer.nearest.length === 0 ? '' : `. Nearest known: ${answer.nearest.join(', ')}`}`
+    case 'unaudited':
+      return 'the audit log cannot be written, so nothing was changed'
+  }
+}
