@@ -13,7 +13,9 @@ import { checkpointAudit } from '../flows/checkpoint-audit.ts'
 import { homeFolder, loadOrCreateSecrets, readInstance } from '../home.ts'
 import type { Config } from '../config.ts'
 import type { AuditChain } from '../ports/audit-chain.ts'
-import { attachDatabase, type CliContext, CliError, configOf, EXIT, type Register } from './context.ts'
+import { configOf } from './configuration.ts'
+import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { attachDatabase } from './database.ts'
 
 /** `rosh audit`: the chained log as a file, its signed heads, and the check that needs neither hub nor database. */
 export const registerAudit: Register = (program, context) => {
