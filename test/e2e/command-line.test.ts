@@ -1,7 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -16,8 +12,7 @@ import { registerRetry } from '../../src/cli/retry.ts'
 import { registerStatus } from '../../src/cli/status.ts'
 import { registerTokens } from '../../src/cli/tokens.ts'
 import { registerTrace } from '../../src/cli/trace.ts'
-import { withStartLock } from '../../src/drivers/postgres/start-lock.ts'
-import { packageRoot, removeInstance, writeInstance } from '../../src/home.ts'
+import { removeInstance, writeInstance } from '../../src/home.ts'
 import { type RunningHub, startHub, until } from '../support/running-hub.ts'
 
 describe('the rosh command against a running hub', () => {
@@ -273,70 +268,5 @@ describe('the rosh command against a running hub', () => {
     registerMigrate(program, { env, signal: new AbortController().signal, print: (line) => printed.push(line), progress: () => {} })
     await program.parseAsync(['migrate', '--json'], { from: 'user' })
     expect(JSON.parse(printed[0] ?? '')).toEqual({ applied: [], embedded: false })
-  })
-})
-
-describe('the rosh command by itself', () => {
-  async function spawned(args: string[], env: Record<string, string> = {}): Promise<{ code: number | null; out: string; err: string }> {
-    const child = spawn(process.execPath, [join(packageRoot, 'bin', 'rosh.js'), ...args], {
-      env: { PATH: process.env.PATH ?? '', ROSH_HOME: '/nonexistent/rosh', ...env },
-    })
-    let out = ''
-    let err = ''
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
-    const [code] = (await once(child, 'close')) as [number | null]
-    return { code, out, err }
-  }
-
-  test('--help names every command and the exit codes', async () => {
-    const { code, out } = await spawned(['--help'])
-    expect(code).toBe(0)
-    for (const name of [
-      'up',
-      'status',
-      'trace',
-      'dlq',
-      'retry',
-      'mcp',
-      'auth',
-      'tokens',
-      'doctor',
-      'migrate',
-      'receiver',
-      'worker',
-      'odoo-sim',
-    ])
-      expect(out).toContain(name)
-    expect(out).toContain('Exit codes')
-  })
-
-  test('an unknown command is bad input', async () => {
-    expect((await spawned(['fly'])).code).toBe(2)
-  })
-
-  test('without a hub it says so', async () => {
-    const { code, out } = await spawned(['status', '--json'])
-    expect(code).toBe(3)
-    expect(JSON.parse(out)).toMatchObject({ ready: false })
-  })
-
-  test('a second hub in one home is refused before it can touch the first one’s database', async () => {
-    const home = mkdtempSync(join(tmpdir(), 'rosh-second-'))
-    try {
-      await withStartLock(join(home, 'up.lock'), async () => {
-        const { code, err } = await spawned(['up'], { ROSH_HOME: home })
-        expect([code, err]).toEqual([2, expect.stringContaining(`a hub runs already in ${home} (process ${process.pid})`)])
-      })
-      expect(readdirSync(home).sort()).toEqual(['secrets.json'])
-    } finally {
-      rmSync(home, { recursive: true, force: true })
-    }
-  })
-
-  test('a bad configuration names every problem and exits 2', async () => {
-    const { code, err } = await spawned(['migrate'], { HTTP_PORT: 'x', ODOO_URL: 'y' })
-    expect(code).toBe(2)
-    expect(err).toMatch(/HTTP_PORT[\s\S]*ODOO_URL|ODOO_URL[\s\S]*HTTP_PORT/)
   })
 })

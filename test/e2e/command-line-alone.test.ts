@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { withStartLock } from '../../src/drivers/postgres/start-lock.ts'
+import { packageRoot } from '../../src/home.ts'
+
+describe('the rosh command by itself', () => {
+  async function spawned(args: string[], env: Record<string, string> = {}): Promise<{ code: number | null; out: string; err: string }> {
+    const child = spawn(process.execPath, [join(packageRoot, 'bin', 'rosh.js'), ...args], {
+      env: { PATH: process.env.PATH ?? '', ROSH_HOME: '/nonexistent/rosh', ...env },
+    })
+    let out = ''
+    let err = ''
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+    const [code] = (await once(child, 'close')) as [number | null]
+    return { code, out, err }
+  }
+
+  test('--help names every command and the exit codes', async () => {
+    const { code, out } = await spawned(['--help'])
+    expect(code).toBe(0)
+    for (const name of [
+      'up',
+      'status',
+      'down',
+      'trace',
+      'diagnose',
+      'dlq',
+      'retry',
+      'mcp',
+      'auth',
+      'tokens',
+      'doctor',
+      'chaos',
+      'migrate',
+      'receiver',
+      'worker',
+      'odoo-sim',
+    ])
+      expect(out).toContain(name)
+    expect(out).toContain('Exit codes')
+  })
+
+  test('an unknown command is bad input', async () => {
+    expect((await spawned(['fly'])).code).toBe(2)
+  })
+
+  test('without a hub it says so', async () => {
+    const { code, out } = await spawned(['status', '--json'])
+    expect(code).toBe(3)
+    expect(JSON.parse(out)).toMatchObject({ ready: false })
+  })
+
+  test('a second hub in one home is refused before it can touch the first one’s database', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'rosh-second-'))
+    try {
+      await withStartLock(join(home, 'up.lock'), async () => {
+        const { code, err } = await spawned(['up'], { ROSH_HOME: home })
+        expect([code, err]).toEqual([2, expect.stringContaining(`a hub runs already in ${home} (process ${process.pid})`)])
+      })
+      expect(readdirSync(home).sort()).toEqual(['secrets.json'])
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
+  })
+
+  test('a bad configuration names every problem and exits 2', async () => {
+    const { code, err } = await spawned(['migrate'], { HTTP_PORT: 'x', ODOO_URL: 'y' })
+    expect(code).toBe(2)
+    expect(err).toMatch(/HTTP_PORT[\s\S]*ODOO_URL|ODOO_URL[\s\S]*HTTP_PORT/)
+  })
+})
