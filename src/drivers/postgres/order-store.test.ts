@@ -12,7 +12,8 @@ import { connect, type Pool } from './pool.ts'
 import { sealer } from './sealed-column.ts'
 
 const ML = 'mercadolibre:1001'
-const channels = [aChannel('odoo'), aChannel(ML)]
+const PARIS = 'paris:main'
+const channels = [aChannel('odoo'), aChannel(ML), aChannel(PARIS)]
 
 let database: TestDatabase
 let ingest: Pool
@@ -175,4 +176,20 @@ test('the same content brought by two resources of one order is stored once, und
   expect(await rowsOf(`SELECT count(*)::int AS n FROM observation`)).toEqual([{ n: 1 }])
   expect(await rowsOf(`SELECT count(*)::int AS n FROM data_key`)).toEqual([{ n: 1 }])
   expect(await rowsOf(`SELECT count(*)::int AS n FROM delivery WHERE channel = 'odoo'`)).toEqual([{ n: 1 }])
+})
+
+test('two accounts that number their orders alike each owe theirs to Odoo', async () => {
+  for (const channel of [ML, PARIS]) {
+    const ticket = await store.drawFetch(channel, '/orders/2000', 60_000)
+    if (!ticket) throw new Error('the resource is taken')
+    await store.applyFetched(ticket, fetchedOf(aSale('2000')))
+  }
+  const { rows } = await owner.query(
+    `SELECT s.origin, b.reference, d.state FROM silver_order s JOIN binding b ON b.order_id = s.id JOIN delivery d ON d.binding_id = b.id
+     WHERE b.channel = 'odoo' ORDER BY s.id`,
+  )
+  expect(rows).toEqual([
+    { origin: ML, reference: '2000', state: 'pending' },
+    { origin: PARIS, reference: '2000', state: 'pending' },
+  ])
 })
