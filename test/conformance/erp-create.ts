@@ -64,6 +64,16 @@ export function createsOrders(there: () => ErpWorld): void {
       expect(await doubled()).toBeUndefined()
     })
 
+    test('two accounts that number their orders alike have an order each', async () => {
+      const one = wantedOf(there())
+      await drive(erp, one)
+      const other = wantedOf(there(), { orderKey: one.reference, origin: 'mercadolibre:1002' })
+      expect(await look(erp, other)).toEqual({ kind: 'absent' })
+      await drive(erp, other)
+      expect(other.externalId).not.toBe(one.externalId)
+      expect(await there().person.countByReference(one.reference)).toBe(2)
+    })
+
     test('five creates of one order at once leave one order', async () => {
       await drive(erp, wantedOf(there())) // the partner is there
       const orderKey = newKey()

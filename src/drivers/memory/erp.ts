@@ -63,8 +63,10 @@ export function memoryErp(book: MemoryErpBook, options: MemoryErpOptions = {}): 
 
 // An order of the ERP itself is found by its own id, one of the hub's only where both id and reference are right.
 function orderOf(book: MemoryErpBook, { desired, externalId, reference }: Wanted): MemoryErpOrder | undefined {
-  if (desired.kind === 'order' && desired.origin === 'odoo') return book.orders.get(desired.orderKey)
-  const ours = [...book.orders.values()].find((order) => order.byHub !== null && order.reference === reference)
+  if (desired.kind !== 'order') return undefined
+  if (desired.origin === 'odoo') return book.orders.get(desired.orderKey)
+  // Two accounts may number their orders alike: the channel is part of the name.
+  const ours = [...book.orders.values()].find((order) => order.byHub?.channel === desired.origin && order.reference === reference)
   return externalId === null || ours?.id === externalId ? ours : undefined
 }
 
