@@ -23,7 +23,8 @@ function withoutEmpty(environment: Record<string, string | undefined>): Record<s
 }
 
 /**
- * The life of a simulator's process: prints `{"listening": PORT}` when ready, closes on SIGTERM and SIGINT.
+ * The life of a simulator's process: prints `{"listening": PORT}` when ready, closes on SIGTERM and SIGINT. With END_WITH_STDIN=1 it also
+ * closes when its standard input ends, which it does when whoever started it is gone, killed with -9 included.
  * A wrong setting (all of them named at once) or a busy port is exit code 2.
  */
 export async function runSimulator<Settings>(options: {
@@ -58,6 +59,7 @@ export async function runSimulator<Settings>(options: {
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+  if (options.environment.END_WITH_STDIN === '1') process.stdin.once('end', stop).resume()
   process.stdout.write(`${JSON.stringify({ listening: running.port })}\n`)
 }
 

@@ -34,7 +34,8 @@ export function simulatorEntry(name: SimulatorName): string {
 export async function startSimulator(name: SimulatorName, config: Config): Promise<RunningSimulator> {
   const child = spawn(process.execPath, [simulatorEntry(name)], {
     env: environmentOf(name, config),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // Its standard input ends with this process, however that ends: no simulator is left behind to hold its port.
+    stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   })
   const ended = new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? 1)))
@@ -72,7 +73,7 @@ const NOTIFICATION_RETRIES_MS = '500,2000,5000,15000,30000,60000,120000'
 // Each simulator reads its own few variables; nothing of the hub's secrets but the two that sign webhooks.
 function environmentOf(name: SimulatorName, config: Config): Record<string, string> {
   const { variables: v, home } = config
-  const shared = { ROSH_HOME: home, NODE_NO_WARNINGS: '1' }
+  const shared = { ROSH_HOME: home, NODE_NO_WARNINGS: '1', END_WITH_STDIN: '1' }
   switch (name) {
     case 'odoo-sim':
       return {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -14,6 +15,8 @@ import { registerServices } from '../../src/cli/services.ts'
 import { registerStatus } from '../../src/cli/status.ts'
 import { registerTraffic } from '../../src/cli/traffic.ts'
 import { registerUp } from '../../src/cli/up.ts'
+import { packageRoot } from '../../src/home.ts'
+import type { AuditReport } from '../chaos/auditor/audit.ts'
 import { until } from '../support/running-hub.ts'
 
 // What `npm start` does and a second terminal asks, in this process, on embedded defaults: PostgreSQL, simulators, hub, Monday.
@@ -43,9 +46,10 @@ interface Demo {
 beforeAll(async () => {
   const [HTTP_PORT, ODOO_SIM_PORT, MELI_SIM_PORT, PARIS_MOCK_PORT] = await freePorts(4)
   env = { ROSH_HOME: home, HTTP_PORT, ODOO_SIM_PORT, MELI_SIM_PORT, PARIS_MOCK_PORT, LOG_LEVEL: 'silent' } as Record<string, string>
+  await killHalfWay()
   demo = startDemo()
   await demo.seeded(200_000)
-}, 240_000)
+}, 300_000)
 beforeEach(() => {
   exitCode = process.exitCode
   return () => {
@@ -56,6 +60,31 @@ afterAll(async () => {
   await demo.stop()
   rmSync(home, { recursive: true, force: true })
 }, 60_000)
+
+/** A first start, killed with -9 while it seeds: what it left is gone on with by every test below. */
+async function killHalfWay(): Promise<void> {
+  const first = spawn(process.execPath, [join(packageRoot, 'bin', 'rosh.js'), 'up', '--demo', '--no-traffic'], {
+    env: { ...env, PATH: process.env.PATH },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  first.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString('utf8')
+  })
+  await until(() => Promise.resolve(/ERP orders [1-4]\d\d\/500/.test(said)), 120_000).catch(() => {
+    throw new Error(said)
+  })
+  first.kill('SIGKILL')
+  await until(async () => (await Promise.all(['ODOO_SIM_PORT', 'MELI_SIM_PORT', 'PARIS_MOCK_PORT'].map(isFree))).every(Boolean))
+}
+
+function isFree(variable: string): Promise<boolean> {
+  const server = createServer()
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(Number(env[variable]), '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+}
 
 async function freePorts(count: number): Promise<string[]> {
   const servers = await Promise.all(
@@ -123,6 +152,25 @@ test('a second terminal sees it become ready, with its dead letters', async () =
   expect(await rosh('diagnose', 'ML-98345')).toContain('sku-unknown')
   expect(await rosh('doctor')).toContain('odoo')
 }, 220_000)
+
+test('the start that was killed half way lost no order and doubled none', async () => {
+  // Every 20 s the demo looks for what a killed simulator could not say any more.
+  const report = await until(async () => {
+    const found = await audited()
+    return found.lost === 0 && found.unsettled === 0 ? found : undefined
+  }, 120_000)
+  expect([report.lost, report.doubled]).toEqual([0, 0])
+  expect(report.checked.erpToMarketplace).toBeGreaterThan(200)
+}, 150_000)
+
+/** What `npm run audit:ledgers -- --home HOME --json` says, in a process of its own. */
+async function audited(): Promise<AuditReport> {
+  const program = join(packageRoot, 'test', 'chaos', 'auditor', 'main.ts')
+  const child = spawn(process.execPath, [program, '--home', home, '--quiet-seconds', '1', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  for await (const chunk of child.stdout) text += String(chunk)
+  return JSON.parse(text) as AuditReport
+}
 
 test('a second start in the same home is refused and harms nothing', async () => {
   await expect(rosh('up')).rejects.toThrow(CliError)
