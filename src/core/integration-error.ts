@@ -1,4 +1,5 @@
 import type { CauseCode } from './cause-code.ts'
+import { shortened, storableText } from './storable-text.ts'
 
 /** The closed list of what can go wrong between the hub and another system. Only the code decides policy. */
 export const INTEGRATION_ERROR_CODES = [
@@ -28,15 +29,24 @@ export interface IntegrationErrorDetail {
   cause?: unknown
 }
 
+const MOST_TEXT = 500
+
 /** A failure of another system, thrown only by drivers. Any other throw is a bug. */
 export class IntegrationError extends Error {
   readonly code: IntegrationErrorCode
   readonly detail: IntegrationErrorDetail
   constructor(code: IntegrationErrorCode, detail: IntegrationErrorDetail = {}) {
-    super(detail.summary ?? code, { cause: detail.cause })
+    const { summary, theirText } = detail
+    const said = summary === undefined ? undefined : storableText(summary)
+    super(said ?? code, { cause: detail.cause })
     this.name = 'IntegrationError'
     this.code = code
-    this.detail = detail
+    // Both end in rows; what a driver cut out of an answer may begin or end in the middle of a character.
+    this.detail = {
+      ...detail,
+      ...(said === undefined ? {} : { summary: said }),
+      ...(theirText === undefined ? {} : { theirText: shortened(theirText, MOST_TEXT) }),
+    }
   }
 }
 

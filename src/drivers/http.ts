@@ -1,6 +1,7 @@
 import { Pool } from 'undici'
 import type { z } from 'zod'
 import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
+import { storableJson } from '../core/storable-text.ts'
 import { currentTraceparent } from '../telemetry.ts'
 import { checkOutsideOrigin, outsideLookup, type OutsideRules } from './outside-address.ts'
 
@@ -163,7 +164,7 @@ export function retryAfterMs(value: string | undefined, nowMs: number): number |
 export function parseReply<T>(schema: z.ZodType<T>, reply: HttpReply): T {
   let value: unknown
   try {
-    value = JSON.parse(reply.text)
+    value = JSON.parse(storableJson(reply.text))
   } catch (cause) {
     throw new IntegrationError('malformed-response', { httpStatus: reply.status, summary: 'the answer is not JSON', cause })
   }

@@ -205,7 +205,7 @@ export function endOf(requestId: string, result: RequestResult): AttemptEnd {
     code: result.ok ? null : result.code,
     httpStatus: detail.httpStatus ?? null,
     summary: detail.summary ?? null,
-    theirText: detail.theirText?.slice(0, 500) ?? null,
+    theirText: detail.theirText ?? null,
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { storableJson } from '../../core/storable-text.ts'
 
 type Reviver = (this: unknown, key: string, value: unknown, context?: { source?: string }) => unknown
 
@@ -6,10 +7,10 @@ const WHOLE = /^-?\d+$/
 
 /**
  * JSON whose whole numbers beyond 2^53 arrive as their own digits: MercadoLibre sends ids of up to 19 digits as numbers, and
- * `JSON.parse` alone turns 1111111111111111111 into 1111111111111111200. Throws what `JSON.parse` throws, and RangeError when nested too deep.
+ * `JSON.parse` alone turns 1111111111111111111 into 1111111111111111200. Its texts can be stored. Throws what `JSON.parse` throws, and RangeError when nested too deep.
  */
 export function parseLossless(text: string): unknown {
-  return JSON.parse(text, exactDigits as (key: string, value: unknown) => unknown)
+  return JSON.parse(storableJson(text), exactDigits as (key: string, value: unknown) => unknown)
 }
 
 const exactDigits: Reviver = (_key, value, context) => {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { IntegrationError } from '../../core/integration-error.ts'
+import { shortened } from '../../core/storable-text.ts'
 import type { TokenPair } from '../../ports/credential-store.ts'
 import type { HttpClient, HttpReply } from '../http.ts'
 import { failureOf } from './client.ts'
@@ -79,9 +80,12 @@ export function requestToken(http: HttpClient, form: Record<string, string>, sig
   })
 }
 
+// Far beyond any documented lifetime; more would be no instant.
+const LONGEST_LIFE_SECONDS = 10 * 365 * 86_400
+
 const TokenAnswer = z.object({
   access_token: z.string().min(1),
-  expires_in: z.number().positive(),
+  expires_in: z.number().positive().max(LONGEST_LIFE_SECONDS),
   refresh_token: z.string().min(1).nullish(),
   user_id: NumericId,
   scope: z.string().default(''),
@@ -107,7 +111,7 @@ export function grantedIn(reply: HttpReply, sentAtMs: number): Granted {
 /** The `error` word of a refusal, for example `invalid_grant`; empty when there is none. */
 export function oauthErrorIn(reply: HttpReply): string {
   const body = z.object({ error: z.string() }).safeParse(jsonOf(reply.text))
-  return body.success ? body.data.error.slice(0, 100) : ''
+  return body.success ? shortened(body.data.error, 100) : ''
 }
 
 function jsonOf(text: string): unknown {

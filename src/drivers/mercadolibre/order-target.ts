@@ -4,6 +4,7 @@ import type { DesiredOrder } from '../../core/desired.ts'
 import { compareOrder } from '../../core/drift.ts'
 import { IntegrationError } from '../../core/integration-error.ts'
 import { isPositive, isWholePositive, majorFrom } from '../../core/money.ts'
+import { shortened } from '../../core/storable-text.ts'
 import type { Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
 import { digits, type FetchedOrder, getOrder, type Reads, searchOrders } from './calls.ts'
 import { type MeliClient, readAnswer } from './client.ts'
@@ -204,7 +205,7 @@ function callFor(target: OrderTarget, { wanted, operation, shown }: { wanted: Wa
 function bodyOf({ desired, reference, personal }: WantedOrder): unknown {
   const currency = desired.currency ?? ''
   const total = desired.totalMinor ?? desired.lines.reduce((sum, line) => sum + Number(line.quantity) * (line.unitPriceMinor ?? 0), 0)
-  const nickname = (personal?.buyerNickname ?? personal?.buyerName)?.slice(0, 200)
+  const nickname = shortened(personal?.buyerNickname ?? personal?.buyerName ?? '', 200)
   return {
     external_reference: reference,
     ...(nickname ? { buyer: { nickname } } : {}),

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { IntegrationError } from '../../core/integration-error.ts'
+import { isoInstant } from '../../core/instant.ts'
 import { minorFrom, quantityFrom } from '../../core/money.ts'
 import type { Flag, Fragment, Identifier, OrderLine } from '../../core/order.ts'
+import { shortened } from '../../core/storable-text.ts'
 import type { Personal } from '../../ports/target.ts'
 import { Id, NumericId } from './lossless-json.ts'
 import { orderMeaning, type StatusMap } from './status-map.ts'
@@ -81,14 +83,14 @@ export function orderFragment(order: MeliOrder, reading: OrderReading): Fragment
     ...(currency === undefined ? {} : { currency }),
     ...(total === undefined || currency === undefined ? {} : { totalMinor: amountOf(total, currency, 'total_amount') }),
     ...(lines === undefined ? {} : { lines }),
-    ...(said.status ? { rawStatus: said.status.slice(0, 120) } : {}),
+    ...(said.status ? { rawStatus: shortened(said.status, 120) } : {}),
   }
 }
 
 /** An instant of MercadoLibre, whatever its offset (`-04:00`, `-0400`, `Z`), as ISO in UTC. */
 export function instantOf(text: string, field: string): string {
-  const at = Date.parse(text.replace(/([+-]\d{2})(\d{2})$/, '$1:$2'))
-  if (!Number.isNaN(at)) return new Date(at).toISOString()
+  const at = isoInstant(Date.parse(text.replace(/([+-]\d{2})(\d{2})$/, '$1:$2')))
+  if (at !== undefined) return at
   throw new IntegrationError('malformed-response', { summary: `${field} is not an instant` })
 }
 
@@ -147,7 +149,7 @@ function identifiersOf(order: MeliOrder, withReference: boolean): Identifier[] {
     { kind: 'marketplace-order', value: `ML-${order.id}` },
     ...(pack === undefined ? [] : packIdentifiers(pack)),
     ...(shipment === undefined ? [] : [{ kind: 'shipment' as const, value: shipment }]),
-    ...(withReference && order.external_reference ? [{ kind: 'reference' as const, value: order.external_reference.slice(0, 200) }] : []),
+    ...(withReference && order.external_reference ? [{ kind: 'reference' as const, value: shortened(order.external_reference, 200) }] : []),
   ]
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Fragment } from '../../core/order.ts'
+import { shortened } from '../../core/storable-text.ts'
 import { NumericId } from './lossless-json.ts'
 import { instantOf, packIdentifiers } from './order.ts'
 import { packLifecycle, type StatusMap } from './status-map.ts'
@@ -24,6 +25,6 @@ export function packFragment(pack: MeliPack, statuses: StatusMap): Fragment {
     identifiers: packIdentifiers(pack.id),
     ...(lifecycle === undefined ? {} : { lifecycle }),
     flags: lifecycle === undefined ? ['unknown_status'] : [],
-    rawStatus: `pack ${pack.status}`.slice(0, 120),
+    rawStatus: shortened(`pack ${pack.status}`, 120),
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Flag, Fragment } from '../../core/order.ts'
+import { shortened } from '../../core/storable-text.ts'
 import type { Personal } from '../../ports/target.ts'
 import { NumericId } from './lossless-json.ts'
 import { instantOf } from './order.ts'
@@ -52,8 +53,8 @@ export function shipmentFragment(shipment: MeliShipment, orderKey: string, statu
     identifiers: [{ kind: 'shipment', value: shipment.id }],
     ...(isForward && fulfilment ? { fulfilment } : {}),
     flags,
-    ...(isForward && shipment.tracking_number ? { tracking: shipment.tracking_number.slice(0, 120) } : {}),
-    rawStatus: (isForward ? state : `return ${state}`).slice(0, 120),
+    ...(isForward && shipment.tracking_number ? { tracking: shortened(shipment.tracking_number, 120) } : {}),
+    rawStatus: shortened(isForward ? state : `return ${state}`, 120),
   }
 }
 

@@ -4,7 +4,18 @@ import type { Connection } from './connection.ts'
 import type { Fragment } from '../../core/order.ts'
 import { chunks, EVERYTHING, Ids, type Read, readPickings } from './order-reading.ts'
 import { wasHubBorn } from './read-orders.ts'
-import { fulfilmentOf, isoFrom, odooTimeFrom, type PickingRecord, recordId, Reference, Text, trackingOf, versionOf } from './record.ts'
+import {
+  fulfilmentOf,
+  Instant,
+  isoFrom,
+  odooTimeFrom,
+  type PickingRecord,
+  recordId,
+  Reference,
+  Text,
+  trackingOf,
+  versionOf,
+} from './record.ts'
 
 /**
  * The window as a domain. Odoo stores microseconds and shows seconds; 14 compares the former and 19 the latter, so only `>=` a whole
@@ -39,10 +50,10 @@ export async function changedOrders(read: Read, connection: Connection, fromIso:
   return versions
 }
 
-const Moves = z.array(z.object({ sale_id: Reference, write_date: z.string() }))
+const Moves = z.array(z.object({ sale_id: Reference, write_date: Instant }))
 const Versioned = z.object({
   id: z.number().int(),
-  write_date: z.string(),
+  write_date: Instant,
   origin: Text,
   client_order_ref: Text,
   create_uid: Reference,
@@ -89,7 +100,7 @@ async function readMoves(read: Read, orderIds: readonly number[]): Promise<Map<n
   return Map.groupBy(moves, (move) => move.sale_id?.id ?? 0)
 }
 
-const HubOrder = z.object({ id: z.number().int(), write_date: z.string(), origin: Text, client_order_ref: Text, create_uid: Reference })
+const HubOrder = z.object({ id: z.number().int(), write_date: Instant, origin: Text, client_order_ref: Text, create_uid: Reference })
 
 /** Orders are read again whole when one of their deliveries was written: what several say together is one fragment. */
 export async function changedDeliveries(
@@ -133,7 +144,7 @@ function deliveryFragment(order: z.infer<typeof HubOrder>, pickings: readonly Pi
   }
 }
 
-const Quant = z.object({ product_id: Reference, write_date: z.string() })
+const Quant = z.object({ product_id: Reference, write_date: Instant })
 const Stocked = z.object({ id: z.number().int(), default_code: Text, free_qty: z.number() })
 
 /**
@@ -167,7 +178,7 @@ export async function changedStock(
   return [...bySku.values()]
 }
 
-const FoundRow = z.object({ id: z.number().int(), name: Text, client_order_ref: Text, state: z.string(), write_date: z.string() })
+const FoundRow = z.object({ id: z.number().int(), name: Text, client_order_ref: Text, state: z.string(), write_date: Instant })
 const MOST_FOUND = 20
 
 /** By id (`42`, `odoo-42`), by name, by client reference, whole or after its prefix (`98345` finds `ML-98345`). */

@@ -42,9 +42,10 @@ export async function serverTime({ http, base }: Pick<ConnectOptions, 'http' | '
 
 type Login = Pick<Connection, 'transport' | 'uid' | 'send'>
 
-const VersionInfo = z.object({ version_info: z.array(z.unknown()).min(1), version: z.string().optional() })
+const VersionParts = z.array(z.union([z.number(), z.string()])).min(1)
+const VersionInfo = z.object({ version_info: VersionParts, version: z.string().optional() })
 const LegacyVersionInfo = z.object({
-  result: z.object({ server_version_info: z.array(z.unknown()).min(1), server_version: z.string().optional() }),
+  result: z.object({ server_version_info: VersionParts, server_version: z.string().optional() }),
 })
 
 async function serverVersion(options: ConnectOptions, call: CallOptions): Promise<{ version: string; major: number }> {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { DesiredOrder } from '../../core/desired.ts'
 import { IntegrationError } from '../../core/integration-error.ts'
+import { shortened } from '../../core/storable-text.ts'
 import { decimalText } from '../../core/money.ts'
 import type { Wanted } from '../../ports/target.ts'
 import type { Connection } from './connection.ts'
@@ -151,10 +152,7 @@ export const LoadAnswer = z.object({
 export function loadedId(answer: z.infer<typeof LoadAnswer>, what: string): number {
   const id = answer.ids === false ? undefined : answer.ids[0]
   if (id !== undefined) return id
-  const theirText = answer.messages
-    .map((m) => m.message ?? '')
-    .join(' | ')
-    .slice(0, 500)
+  const theirText = shortened(answer.messages.map((m) => m.message ?? '').join(' | '), 500)
   const field = answer.messages.find((m) => m.field)?.field
   if (COLLISION.test(theirText))
     return raise(

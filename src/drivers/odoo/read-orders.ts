@@ -17,7 +17,7 @@ import {
   readSkus,
   type Row,
 } from './order-reading.ts'
-import { isoFrom, OrderRecord, type PickingRecord, recordId, Text } from './record.ts'
+import { Instant, isoFrom, OrderRecord, type PickingRecord, recordId, Text } from './record.ts'
 import { isHubBorn, mapSaleOrder, mayBeHubBorn, quarantinedOf, tooManyLines } from './sale-order.ts'
 
 /** Largest number of ids that one call takes. */
@@ -64,7 +64,7 @@ async function readSome(read: Read, connection: Connection, ids: readonly number
   }
 }
 
-const Headline = z.object({ id: z.number().int(), name: Text, write_date: z.string() })
+const Headline = z.object({ id: z.number().int(), name: Text, write_date: Instant })
 
 async function quarantineUnread(read: Read, ids: readonly number[], error: IntegrationError): Promise<Some> {
   const args = { domain: [['id', 'in', ids]], fields: ['name', 'write_date'], context: EVERYTHING }
@@ -129,8 +129,8 @@ export async function wasHubBorn(
 
 function unreadable(row: z.infer<typeof Row>, error: z.ZodError): ErpQuarantined {
   const { field, problem } = firstProblem(error)
-  const written = typeof row.write_date === 'string' ? row.write_date : ''
-  const version = Number.isNaN(Date.parse(written)) ? '' : isoFrom(written)
+  const written = Instant.safeParse(row.write_date)
+  const version = written.success ? isoFrom(written.data) : ''
   return { erpId: String(row.id), erpName: typeof row.name === 'string' ? row.name : '', field, problem, version }
 }
 

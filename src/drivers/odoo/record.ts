@@ -1,13 +1,20 @@
 import { z } from 'zod'
+import { isoInstant } from '../../core/instant.ts'
 import { minorFrom, quantityFrom } from '../../core/money.ts'
 import type { Fulfilment } from '../../core/order.ts'
+import { shortened } from '../../core/storable-text.ts'
 
 // Odoo writes an empty field of any type as `false`.
 export const Text = z.union([z.string(), z.literal(false)]).transform((value) => (value === false ? '' : value.trim()))
 export const Reference = z
   .union([z.literal(false), z.tuple([z.number().int(), z.string()])])
   .transform((value) => (value === false ? null : { id: value[0], name: value[1] }))
-const Instant = z.string().regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$/, 'is no UTC time like 2026-11-23 10:00:00')
+export const Instant = z
+  .string()
+  .refine(
+    (text) => /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$/.test(text) && isoIn(text) !== undefined,
+    'is no UTC time like 2026-11-23 10:00:00',
+  )
 
 /** `sale.order` as the driver reads it; what the client or a module left out is optional. */
 export const OrderRecord = z.object({
@@ -66,9 +73,15 @@ export function recordId(text: string): number | null {
   return /^[1-9]\d{0,9}$/.test(text) && Number(text) < 2 ** 31 ? Number(text) : null
 }
 
-/** Odoo's `YYYY-MM-DD HH:MM:SS` (UTC, without a zone) as an ISO instant. */
+/** Odoo's `YYYY-MM-DD HH:MM:SS` (UTC, without a zone), which passed `Instant`, as an ISO instant. */
 export function isoFrom(odooTime: string): string {
-  return new Date(`${odooTime.slice(0, 19).replace(' ', 'T')}Z`).toISOString()
+  const iso = isoIn(odooTime)
+  if (iso === undefined) throw new RangeError('a time of Odoo that was not checked on its way in')
+  return iso
+}
+
+function isoIn(odooTime: string): string | undefined {
+  return isoInstant(Date.parse(`${odooTime.slice(0, 19).replace(' ', 'T')}Z`))
 }
 
 /** An order's version: the last write of it or of one of its deliveries, since a tracking number moves no `write_date` of its order. */
@@ -103,7 +116,7 @@ export const quantityText = (quantity: number): string => quantityFrom(quantity)
 /** Tracking number of the deliveries to the customer; empty when none carries one. */
 export function trackingOf(pickings: readonly PickingRecord[]): string {
   const numbers = pickings.map((p) => (p.picking_type_code === 'outgoing' ? (p.carrier_tracking_ref ?? '') : ''))
-  return (numbers.find(Boolean) ?? '').slice(0, 120)
+  return shortened(numbers.find(Boolean) ?? '', 120)
 }
 
 /** What the deliveries to the customer say together. Odoo 14 has no state of its own for it. */

@@ -1,5 +1,6 @@
 import { isPositive } from '../../core/money.ts'
 import type { ErpAttributes, Fragment, Identifier, OrderLine } from '../../core/order.ts'
+import { shortened } from '../../core/storable-text.ts'
 import type { ErpQuarantined } from '../../ports/erp.ts'
 import {
   amountFrom,
@@ -72,7 +73,7 @@ export function mapSaleOrder(sale: SaleOrder): Mapped {
     flags: partial ? ['partial'] : [],
     confirmed: isConfirmed(order.state),
     erp: attributesOf(sale),
-    rawStatus: order.state.slice(0, 120),
+    rawStatus: shortened(order.state, 120),
     ...(content.kind === 'content' ? content.said : {}),
     ...(tracking ? { tracking } : {}),
   }
@@ -93,8 +94,8 @@ export function identifiersOf(order: Pick<OrderRecord, 'id' | 'name' | 'client_o
     { kind: 'erp-id', value: String(order.id) },
     { kind: 'reference', value: `ODOO-${order.id}` },
   ]
-  if (order.name) identifiers.push({ kind: 'erp-name', value: order.name.slice(0, 200) })
-  const reference = order.client_order_ref.slice(0, 200)
+  if (order.name) identifiers.push({ kind: 'erp-name', value: shortened(order.name, 200) })
+  const reference = shortened(order.client_order_ref, 200)
   if (reference) identifiers.push({ kind: 'client-order-ref', value: reference })
   const bare = /^[A-Za-z]{1,20}[-_ #:]?(\d{3,40})$/.exec(reference)?.[1]
   if (bare) identifiers.push({ kind: 'bare', value: bare })

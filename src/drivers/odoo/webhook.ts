@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { InboundEvent, Reading } from '../../core/inbound-event.ts'
+import { storableJson } from '../../core/storable-text.ts'
 import { keyOf, type WebhookKey } from '../../core/webhook-key.ts'
 import type { WebhookReader, WebhookRequest } from '../../ports/marketplace.ts'
 
@@ -59,7 +60,7 @@ function eventOf({ _model, _id, write_date }: z.infer<typeof Body>, receivedAtMs
 
 function jsonOf(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    return JSON.parse(storableJson(new TextDecoder('utf-8', { fatal: true }).decode(body)))
   } catch {
     return undefined
   }

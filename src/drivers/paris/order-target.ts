@@ -5,6 +5,7 @@ import type { DesiredOrder } from '../../core/desired.ts'
 import { compareOrder } from '../../core/drift.ts'
 import { IntegrationError } from '../../core/integration-error.ts'
 import { isPositive, isWholePositive } from '../../core/money.ts'
+import { shortened } from '../../core/storable-text.ts'
 import type { AttemptLog } from '../../ports/attempt-log.ts'
 import type { Sent, Shown, Wanted } from '../../ports/target.ts'
 import type { ParisClient } from './client.ts'
@@ -57,10 +58,16 @@ async function rowsByQuery(client: ParisClient, wanted: Wanted, log: AttemptLog,
 async function rowsByPaging(client: ParisClient, wanted: Wanted, log: AttemptLog, signal: AbortSignal): Promise<ParisRow[]> {
   const sinceMs = wanted.firstSentAt === null ? 0 : Date.parse(wanted.firstSentAt) - CLOCK_SLACK_MS
   const ours = new Map<string, ParisRow>()
+  const seen = new Set<string>()
   for (let offset = 0; ; offset += PAGE_STEP) {
     const rows = await log.read('look up by reference', (requestId) => listOrders(client, { offset }, { requestId, signal }))
     for (const row of rows) if (row.external_ref === wanted.reference) ours.set(row.id, row)
+    const seenBefore = seen.size
+    for (const row of rows) seen.add(row.id)
     const oldest = rows.at(-1)
+    if (rows.length >= PAGE_SIZE && seen.size === seenBefore) {
+      throw new IntegrationError('malformed-response', { summary: 'the list shows the same page again and again, so it proves no absence' })
+    }
     if (rows.length < PAGE_SIZE || (oldest !== undefined && Date.parse(oldest.created_at) < sinceMs)) return [...ours.values()]
   }
 }
@@ -98,7 +105,7 @@ function shownOf(order: ParisOrder, orders = 1): Shown & { kind: 'found' } {
       currency: null,
       totalMinor: null,
       lines: order.items.map(({ sku, qty }) => ({ sku, quantity: qty, unitPriceMinor: null })),
-      extra: { status: order.status.slice(0, 120), orders },
+      extra: { status: shortened(order.status, 120), orders },
     },
   }
 }
@@ -175,7 +182,7 @@ function pathOf(id: string): string {
 const NOBODY = 'cliente'
 
 function bodyOf({ reference, personal, desired }: WantedOrder): string {
-  const buyer = (personal?.buyerName ?? personal?.buyerNickname)?.trim().slice(0, 200)
+  const buyer = shortened((personal?.buyerName ?? personal?.buyerNickname ?? '').trim(), 200)
   const items = desired.lines.map(({ sku, quantity }) => ({ sku, qty: Number(quantity) }))
   return JSON.stringify({ buyer: buyer || NOBODY, items, external_ref: reference })
 }

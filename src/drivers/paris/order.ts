@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Fetched } from '../../ports/marketplace.ts'
 import { quantityFrom } from '../../core/money.ts'
 import type { Flag, Fragment, Fulfilment, Identifier, Lifecycle } from '../../core/order.ts'
+import { shortened } from '../../core/storable-text.ts'
 
 /** What stands in a path; anything else in an id is refused before it is used. */
 export const PARIS_ID = /^[A-Za-z0-9_-]{1,80}$/
@@ -68,7 +69,7 @@ const LONGEST_RAW_STATUS = 120
 export function orderFragment(order: ParisOrder): Fragment {
   const meaning = meaningOf(order.status)
   const flags: Flag[] = meaning ? [] : ['unknown_status']
-  const reference: Identifier[] = order.external_ref ? [{ kind: 'reference', value: order.external_ref.toUpperCase().slice(0, 200) }] : []
+  const reference: Identifier[] = order.external_ref ? [{ kind: 'reference', value: shortened(order.external_ref.toUpperCase(), 200) }] : []
   return {
     entity: 'order',
     externalId: order.id,
@@ -81,6 +82,6 @@ export function orderFragment(order: ParisOrder): Fragment {
     flags,
     lines: order.items.map(({ sku, qty }, i) => ({ lineId: `${order.id}-${i + 1}`, sku, quantity: qty, unitPriceMinor: null })),
     confirmed: true,
-    ...(order.status === '' ? {} : { rawStatus: order.status.slice(0, LONGEST_RAW_STATUS) }),
+    ...(order.status === '' ? {} : { rawStatus: shortened(order.status, LONGEST_RAW_STATUS) }),
   }
 }

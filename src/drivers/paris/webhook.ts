@@ -101,8 +101,8 @@ const Event = z.looseObject({
   order_id: z.string().regex(PARIS_ID),
 })
 
-// A database takes no NUL, and an id that people read holds no control character.
-const CONTROL = /\p{Cc}/u
+// A database takes no NUL and no half of a surrogate pair, and an id that people read holds no control character.
+const CONTROL = /[\p{Cc}\p{Cs}]/u
 
 function eventIn(body: Uint8Array, channel: string, webhookId: string | null): Reading {
   let event: z.infer<typeof Event>
