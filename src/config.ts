@@ -118,6 +118,9 @@ function conflicts(v: Variables): string[] {
     ...needs(v.ODOO_PASSWORD_NEXT, 'ODOO_PASSWORD_NEXT', ['ODOO_PASSWORD', v.ODOO_PASSWORD]),
     ...needs(v.ML_CLIENT_ID, 'ML_CLIENT_ID', ['ML_CLIENT_SECRET', v.ML_CLIENT_SECRET], ['ML_REDIRECT_URI', v.ML_REDIRECT_URI]),
     ...needs(v.PARIS_BASE_URL, 'PARIS_BASE_URL', ['PARIS_API_KEY', v.PARIS_API_KEY], ['PARIS_API_SECRET', v.PARIS_API_SECRET]),
+    ...(v.DATABASE_URL || URL.canParse(`postgresql://${v.APP_DB_HOST ?? 'localhost'}:1/x`)
+      ? []
+      : ['APP_DB_HOST: is no host name or address; an IPv6 address stands in brackets']),
     ...(v.DATABASE_URL ? [] : needs(v.APP_DB_HOST, 'APP_DB_HOST', ['APP_DB_USER', v.APP_DB_USER], ['APP_DB_NAME', v.APP_DB_NAME])),
   ]
 }

@@ -59,7 +59,7 @@ async function list(context: CliContext, json: boolean): Promise<void> {
 
 function scopesOf(text: string): Scope[] {
   return text.split(',').flatMap((word) => {
-    const role = ROLE_SCOPES[word.trim()]
+    const role = Object.hasOwn(ROLE_SCOPES, word.trim()) ? ROLE_SCOPES[word.trim()] : undefined
     if (role) return [...role]
     const scope = SCOPES.find((s) => s === word.trim())
     if (!scope)
