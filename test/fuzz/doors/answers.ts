@@ -69,6 +69,7 @@ const capabilities = {
   updateStock: false,
   fractionalQuantity: false,
   idempotentCreate: true,
+  pushFulfilment: true,
 }
 const desired: DesiredOrder = {
   kind: 'order',

@@ -59,7 +59,7 @@ async function judge(door: WebhookDoor, input: Input): Promise<Judgement> {
   holdsTight(reply.body, [SECRET], 'the answer')
   const recorded = (await rows(door)) - before
   // A path that is none of ours has nobody to record for, and one that cannot be decoded is not known to be ours.
-  const isOurs = reply.statusCode !== 404 && /^\/webhooks\/(paris|mercadolibre|odoo)\b/.test(url)
+  const isOurs = reply.statusCode !== 404 && /^\/webhooks\/(paris|mercadolibre|odoo)([/?]|$)/.test(url)
   holds(
     recorded === 1 || (recorded === 0 && (!isOurs || isUndecodable(url))),
     `${recorded} rows for one request answered ${reply.statusCode}`,
