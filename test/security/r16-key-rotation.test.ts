@@ -58,10 +58,11 @@ test('a rotation killed midway goes on when it is run again, and a process that 
   const oldKey = keyOfHome()
   // The lock on one row in the middle holds the rotation there, until it is killed.
   const held = await owner.connect()
+  await held.query('SET idle_in_transaction_session_timeout = 0')
   await held.query('BEGIN')
   await held.query(`SELECT FROM data_key WHERE id = (SELECT id FROM data_key ORDER BY id OFFSET ${KEYS / 2} LIMIT 1) FOR UPDATE`)
   const first = spawn(process.execPath, [program, 'rotate-keys'], { env: environment(), stdio: 'ignore' })
-  await until(async () => (await under())['home-2'] === KEYS / 2)
+  await until(async () => (await under())['home-2'] === KEYS / 2, 50_000)
   first.kill('SIGKILL')
   await new Promise((resolve) => first.once('close', resolve))
   await held.query('ROLLBACK')

@@ -19,6 +19,8 @@ const COPIES = 2
 interface Run {
   passed: number
   failed: number
+  /** What failed first, and why: only of interest where nothing should. */
+  first: string
   /** Files that did not come as far as a test: a patch must break the defence, not the program. */
   broken: string[]
 }
@@ -90,9 +92,9 @@ async function judgeAll(wanted: string[], ground: Ground): Promise<Result[]> {
 }
 
 async function judgeWith(id: string, files: string[], tree: string, ground: Ground): Promise<Result> {
-  const { passed, failed, broken } = await runTests(files, tree, ground)
+  const { passed, failed, first, broken } = await runTests(files, tree, ground)
   const ok = failed === 0 && broken.length === 0 && passed > 0
-  return { id, what: '(as it is)', ok, says: ok ? `green: ${passed} passed` : `NOT GREEN: ${failed} failed ${broken.join(' ')}` }
+  return { id, what: '(as it is)', ok, says: ok ? `green: ${passed} passed` : `NOT GREEN: ${failed} failed ${first}${broken.join(' ')}` }
 }
 
 async function judgeWithout(one: { id: string; patch: string; files: string[] }, tree: string, ground: Ground): Promise<Result> {
@@ -137,7 +139,7 @@ function copyTree(tree: string): string {
 interface Report {
   numPassedTests: number
   numFailedTests: number
-  testResults: { name: string; assertionResults: unknown[]; status: string }[]
+  testResults: { name: string; assertionResults: { status: string; title: string; failureMessages: string[] }[]; status: string }[]
 }
 
 async function runTests(files: string[], tree: string, { databaseUrl }: Ground): Promise<Run> {
@@ -151,9 +153,11 @@ async function runTests(files: string[], tree: string, { databaseUrl }: Ground):
   try {
     const report = JSON.parse(readFileSync(output, 'utf8')) as Report
     const broken = report.testResults.filter((one) => one.status === 'failed' && one.assertionResults.length === 0).map(({ name }) => name)
-    return { passed: report.numPassedTests, failed: report.numFailedTests, broken }
+    const [first] = report.testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === 'failed'))
+    const why = first ? `"${first.title}": ${first.failureMessages[0]?.split('\n')[0] ?? ''}` : ''
+    return { passed: report.numPassedTests, failed: report.numFailedTests, first: why, broken }
   } catch {
-    return { passed: 0, failed: 0, broken: ['vitest left no report'] }
+    return { passed: 0, failed: 0, first: '', broken: ['vitest left no report'] }
   }
 }
 
