@@ -174,7 +174,8 @@ test('neither a role nor the owner can change, remove or truncate a row', async 
     await expect(owner.query(sql)).rejects.toThrow('append-only')
     for (const role of ROLES) {
       const pool = connect({ url: database.url, role, max: 1, applicationName: 'r24 role' })
-      await expect(pool.query(sql)).rejects.toMatchObject({ code: '42501' })
+      // By the grant, before any trigger.
+      await expect(pool.query(sql)).rejects.toThrow('permission denied')
       await pool.end()
     }
   }

@@ -21,7 +21,7 @@ interface Run {
   failed: number
   /** What failed first, and why: only of interest where nothing should. */
   first: string
-  /** Files that did not come as far as a test: a patch must break the defence, not the program. */
+  /** Files that did not come as far as a test, or whose preparation failed: a patch must break the defence, not the program. */
   broken: string[]
 }
 
@@ -152,7 +152,9 @@ async function runTests(files: string[], tree: string, { databaseUrl }: Ground):
   await new Promise((resolve) => child.once('close', resolve))
   try {
     const report = JSON.parse(readFileSync(output, 'utf8')) as Report
-    const broken = report.testResults.filter((one) => one.status === 'failed' && one.assertionResults.length === 0).map(({ name }) => name)
+    const broken = report.testResults
+      .filter((one) => one.status === 'failed' && !one.assertionResults.some(({ status }) => status === 'failed'))
+      .map(({ name }) => name)
     const [first] = report.testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === 'failed'))
     const why = first ? `"${first.title}": ${first.failureMessages[0]?.split('\n')[0] ?? ''}` : ''
     return { passed: report.numPassedTests, failed: report.numFailedTests, first: why, broken }
