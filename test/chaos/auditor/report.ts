@@ -23,7 +23,7 @@ export function reportText(report: AuditReport): string {
 
 /** What holds stands in one line; what does not, and what could not be judged whole, in its own. */
 function invariantLines({ judged }: AuditReport): string[] {
-  const hold = INVARIANTS.filter((one) => judged[one].breaches === 0 && judged[one].note === null)
+  const hold = INVARIANTS.filter((one) => judged[one].breaches === 0 && judged[one].excepted === 0 && judged[one].note === null)
   const others = INVARIANTS.filter((one) => !hold.includes(one)).map((one) => {
     const { breaches, excepted, note } = judged[one]
     const said = [

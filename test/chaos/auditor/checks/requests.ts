@@ -111,14 +111,13 @@ function everyErpOrderIsKnown(world: World): Breach[] {
       ),
     ...hub.silver
       .filter((row) => row.observations === 0)
-      .map((row) =>
-        breach('I3', `${row.origin} ${row.order_key}`, 'a silver order without an observation of its origin', { field: 'observation' }),
-      ),
+      .map((row) => breach('I3', world.nameOf(row.id), 'a silver order without an observation of its origin', { field: 'observation' })),
   ]
 }
 
 /** I5: a request that serves a delivery or an event has one attempt; reads that serve neither carry no request id. */
-function everyRequestIsAnAttempt({ lines, hub, quietSince }: World): Breach[] {
+function everyRequestIsAnAttempt(world: World): Breach[] {
+  const { lines, hub, quietSince } = world
   const attempts = new Map(hub.attempt.map((row) => [row.id, row]))
   const seen = new Map<string, string[]>()
   const breaches: Breach[] = []
@@ -137,7 +136,7 @@ function everyRequestIsAnAttempt({ lines, hub, quietSince }: World): Breach[] {
   for (const [id, its] of seen)
     if (its.length > 1)
       breaches.push(
-        breach('I5', orderOf(attempts.get(id), hub), `attempt ${id} stands for ${its.length} requests`, {
+        breach('I5', orderOf(attempts.get(id), world), `attempt ${id} stands for ${its.length} requests`, {
           field: 'attempt',
           ledger: its.join('; '),
         }),
@@ -145,7 +144,7 @@ function everyRequestIsAnAttempt({ lines, hub, quietSince }: World): Breach[] {
   for (const row of hub.attempt)
     if ((row.outcome === 'ok' || row.outcome === 'rejected') && !seen.has(row.id))
       breaches.push(
-        breach('I5', orderOf(row, hub), `attempt ${row.id} ended ${row.outcome} and ${row.channel} saw no such request`, {
+        breach('I5', orderOf(row, world), `attempt ${row.id} ended ${row.outcome} and ${row.channel} saw no such request`, {
           field: 'attempt',
           attempts: [attemptText(row)],
         }),
@@ -176,13 +175,14 @@ function callOf(detail: unknown): string | undefined {
 }
 
 /** I5: nothing that ended leaves an attempt open. */
-function everyAttemptEnds({ hub }: World): Breach[] {
+function everyAttemptEnds(world: World): Breach[] {
+  const { hub } = world
   const ended = new Set(hub.delivery.filter((row) => !['pending', 'ambiguous'].includes(row.state)).map((row) => row.id))
   const closed = new Set(hub.event.filter((row) => row.state !== 'pending').map((row) => row.id))
   return hub.attempt
     .filter((row) => row.outcome === null && (ended.has(row.delivery_id ?? '') || closed.has(row.inbound_event_id ?? '')))
     .map((row) =>
-      breach('I5', orderOf(row, hub), `attempt ${row.id} never ended, though what it served did`, {
+      breach('I5', orderOf(row, world), `attempt ${row.id} never ended, though what it served did`, {
         field: 'attempt.outcome',
         attempts: [attemptText(row)],
       }),
@@ -193,7 +193,8 @@ function everyAttemptEnds({ hub }: World): Breach[] {
  * I6: however often an order was put back, its target made it once. By attempts (no binding and generation was created twice with an answer that
  * said so) and by ledgers (after the second replay nothing was made that was there before it).
  */
-function replaysChangeNothing({ hub, lines, nameOf }: World): Breach[] {
+function replaysChangeNothing(world: World): Breach[] {
+  const { hub, lines, nameOf } = world
   const deliveries = new Map(hub.delivery.map((row) => [row.id, row]))
   const creates = hub.attempt.filter((row) => row.purpose === 'send' && row.operation === 'create' && row.outcome === 'ok')
   const groups = Map.groupBy(creates, (row) => {
@@ -203,7 +204,7 @@ function replaysChangeNothing({ hub, lines, nameOf }: World): Breach[] {
   const byAttempts = [...groups].flatMap(([binding, rows]) =>
     rows.length > 1
       ? [
-          breach('I6', orderOf(rows[0], hub), `binding ${binding} was created ${rows.length} times`, {
+          breach('I6', orderOf(rows[0], world), `binding ${binding} was created ${rows.length} times`, {
             field: 'attempt',
             attempts: rows.map(attemptText),
           }),
@@ -229,10 +230,9 @@ function replaysChangeNothing({ hub, lines, nameOf }: World): Breach[] {
   return [...byAttempts, ...byLedgers]
 }
 
-function orderOf(row: AttemptRow | undefined, hub: World['hub']): string {
+function orderOf(row: AttemptRow | undefined, { hub, nameOf }: World): string {
   const orderId =
     hub.delivery.find((delivery) => delivery.id === row?.delivery_id)?.order_id ??
     hub.event.find((event) => event.id === row?.inbound_event_id)?.order_id
-  const silver = hub.silver.find((one) => one.id === orderId)
-  return silver ? `${silver.origin} ${silver.order_key}` : '-'
+  return orderId ? nameOf(orderId) : '-'
 }
