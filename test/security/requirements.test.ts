@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -18,4 +19,10 @@ test('every requirement has a test, a patch that takes its defence away, and a l
 test('no patch and no test belongs to nothing', () => {
   expect(patches.filter((patch) => !shown.includes(requirementOf(patch)))).toEqual([])
   expect(tests.filter((name) => name !== 'requirements.test.ts' && !shown.some((id) => name.startsWith(testPrefixOf(id))))).toEqual([])
+})
+
+test('every patch still applies: what it takes away is still there, as it was', () => {
+  const applies = (patch: string): boolean =>
+    spawnSync('git', ['apply', '--check', '-C1', join('test', 'security', 'without', patch)], { cwd: packageRoot }).status === 0
+  expect(patches.filter((patch) => !applies(patch))).toEqual([])
 })
