@@ -14,7 +14,8 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/**/*.ts'],
       exclude: ['src/**/*.test.ts'],
-      // The target is 85 for both; raised to it once a whole run has shown where the project stands.
+      // A red run shows its coverage too.
+      reportOnFailure: true,
       thresholds: { lines: 80, branches: 70 },
     },
   },
