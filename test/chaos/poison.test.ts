@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { postgresDeadLetters } from '../../src/drivers/postgres/dead-letters.ts'
 import { HUB_YAML, type RunningHub, startHub, until } from '../support/running-hub.ts'
-import { makeNaive } from './scenario.ts'
+import { makeNaive } from './stage.ts'
 import type { PoisonedHubPlan } from './run-poisoned-hub.ts'
 
 const POISON = { next: 'SKU-008', send: 'SKU-007', fetch: 'SKU-009' }

@@ -1,121 +1,73 @@
-// One node of the hub as a process of its own, with failpoints around its ports and pool. Only tests start it.
+// One node of the hub as a process of its own, with failpoints around its ports and pool. Only test/chaos starts it.
 import { z } from 'zod'
-import { runEventSubscriber } from '../../src/apps/event-subscriber.ts'
-import { runOutboxWorker } from '../../src/apps/outbox-worker.ts'
-import { assemble, type Hub } from '../../src/assembly.ts'
-import { listenForWebhooks } from '../../src/cli/listen.ts'
+import { assemble } from '../../src/assembly.ts'
 import { loadConfig } from '../../src/config.ts'
-import { failpoints, type Failpoint, type Watch, watchedPool, withFailpoints } from './failpoints.ts'
+import { failpoints, type PointPlan } from './failpoints.ts'
+import { mutated } from './mutants/mutants.ts'
 import { runBatchTxnWorker } from './mutants/ref-batch-txn.ts'
+import { type RunningRole, startRole } from './node-roles.ts'
+import { MUTANTS, ROLES } from './plan.ts'
+import { watchAnswers, watchedPool, withFailpoints } from './watched-hub.ts'
 
-const Plan = z.object({
-  role: z.enum(['worker', 'subscriber', 'receiver', 'ref-batch-txn']),
+const NodePlan = z.object({
+  role: z.enum(ROLES),
   env: z.record(z.string(), z.string()),
   databaseUrl: z.string(),
-  port: z.number().default(0),
-  kill: z.object({ point: z.string(), nth: z.number(), system: z.string().nullable(), record: z.string() }).nullable(),
+  port: z.number(),
+  point: z.custom<PointPlan>().nullable(),
+  mutant: z.enum(MUTANTS).nullable(),
+  /** Added to this process's own clock, which decides nothing. */
+  clockAheadMs: z.number(),
 })
-export type NodePlan = z.infer<typeof Plan>
+export type NodePlan = z.infer<typeof NodePlan>
 
-/** Short, so that what a killed node held is free again soon. */
-const LEASE_MS = 2_000
+/** An error that a planned fault explains is no news; anything else belongs on stderr. */
+const quiet = process.env.CHAOS_QUIET === '1'
 
-const plan = Plan.parse(JSON.parse(process.env.CHAOS_NODE ?? '{}'))
-const watch: Watch = { about: null }
-const points = failpoints(plan.kill === null ? null : { ...plan.kill, point: plan.kill.point as Failpoint })
+/** A database that is gone must not keep a node alive. */
+const LONGEST_STOP_MS = 10_000
+
+const plan = NodePlan.parse(JSON.parse(process.env.CHAOS_NODE ?? '{}'))
+if (plan.clockAheadMs !== 0) moveClock(plan.clockAheadMs)
+const points = failpoints(plan.point)
 const log = {
   info: () => {},
   warn: () => {},
-  error: (fields: Record<string, unknown>, message: string) => process.stderr.write(`${message} ${String(fields.err)}\n`),
+  error: (fields: Record<string, unknown>, message: string) => {
+    if (!quiet) process.stderr.write(`${message} ${String(fields.err)}\n`)
+  },
 }
-const hub = withFailpoints(
-  await assemble(loadConfig(plan.env, { demo: false }), plan.databaseUrl, log, { pool: (pool) => watchedPool(pool, watch, points) }),
-  watch,
-  points,
-)
-const stopping = new AbortController()
-process.once('SIGTERM', () => stopping.abort())
+const assembled = await assemble(loadConfig(plan.env, { demo: false }), plan.databaseUrl, log, {
+  pool: (pool) => watchedPool(pool, points),
+})
+const hub = withFailpoints(mutated(assembled, plan.mutant), points)
+if (plan.role === 'receiver') watchAnswers(points)
+const running = plan.mutant === 'ref-batch-txn' && plan.role === 'worker' ? batchWorker() : await startRole(plan.role, hub, plan.port)
+process.stdout.write(`${JSON.stringify({ ready: running.port })}\n`)
 
-switch (plan.role) {
-  case 'worker':
-    await started(runWorker(hub, stopping.signal))
-    break
-  case 'subscriber':
-    await started(runSubscriber(hub, stopping.signal))
-    break
-  case 'ref-batch-txn':
-    await started(runBatchTxnWorker(hub, points, stopping.signal))
-    break
-  case 'receiver': {
-    const server = await listenForWebhooks(hub, plan.port)
-    ready(server.port)
-    await new Promise((resolve) => stopping.signal.addEventListener('abort', resolve))
-    await server.close()
+await new Promise<void>((resolve) => {
+  process.once('SIGTERM', resolve)
+  // Whoever started this process is gone.
+  process.stdin.once('close', resolve).resume()
+})
+setTimeout(() => process.exit(1), LONGEST_STOP_MS).unref()
+await running.stop()
+await hub.close()
+process.exit(0)
+
+function batchWorker(): RunningRole {
+  const stopping = new AbortController()
+  const running = runBatchTxnWorker(hub, points, stopping.signal)
+  return {
+    port: 0,
+    async stop() {
+      stopping.abort()
+      await running
+    },
   }
 }
-await hub.close()
 
-async function started(running: Promise<void>): Promise<void> {
-  ready(0)
-  await running
-}
-
-function ready(port: number): void {
-  process.stdout.write(`${JSON.stringify({ ready: port })}\n`)
-}
-
-function collectPorts({ erp, store }: Hub) {
-  return { erp, store, since: '1970-01-01T00:00:00.000Z', overlapMs: 60_000, chunk: 25, leaseMs: LEASE_MS }
-}
-
-function runWorker(on: Hub, signal: AbortSignal): Promise<void> {
-  const { outbox, channels, targetOf, concurrencyOf, bus, hands, clock, random, config } = on
-  return runOutboxWorker(
-    {
-      outbox,
-      // Stock has no part in these runs; its hundred updates at the start only delay them.
-      channels: channels.map((channel) => ({ ...channel, capabilities: { ...channel.capabilities, updateStock: false } })),
-      targetOf,
-      concurrencyOf,
-      collect: collectPorts(on),
-      bus,
-      hands,
-      clock,
-      random,
-      log,
-      backoffScale: config.file.backoffScale,
-      collectEveryMs: 200,
-      sweepMs: 200,
-      progress: () => {},
-    },
-    signal,
-  )
-}
-
-function runSubscriber(on: Hub, signal: AbortSignal): Promise<void> {
-  const { marketplaces, claims, attempts, store, random, bus, hands, clock, config } = on
-  return runEventSubscriber(
-    {
-      marketplaces,
-      ports: {
-        inbox: claims,
-        attempts,
-        store,
-        random,
-        maxTries: config.variables.OUTBOX_MAX_ATTEMPTS,
-        maxReads: config.variables.ADAPTER_MAX_ATTEMPTS,
-        backoffScale: config.file.backoffScale,
-        leaseMs: LEASE_MS,
-      },
-      erp: { inbox: claims, collect: collectPorts(on), leaseMs: LEASE_MS },
-      concurrencyOf: () => 4,
-      bus,
-      hands,
-      clock,
-      log,
-      sweepMs: 200,
-      progress: () => {},
-    },
-    signal,
-  )
+function moveClock(aheadMs: number): void {
+  const { now } = Date
+  Date.now = () => now() + aheadMs
 }

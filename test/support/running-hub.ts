@@ -46,7 +46,15 @@ export interface HubOptions {
   odooVersion?: 14 | 19
   /** In place of a log that keeps quiet. */
   log?: Log
+  /** What stands between the hub and a system: is told the system's port and answers the one that the hub shall use. */
+  between?: Partial<Record<Between, (port: number) => Promise<number>>>
+  /** Clones the hub's database; default: on the run's server. */
+  database?: () => Promise<TestDatabase>
+  /** The hub as its services and its listener get it. */
+  altered?: (hub: Hub) => Hub
 }
+
+export type Between = 'odoo' | 'meli' | 'paris' | 'postgres'
 
 /** Two MercadoLibre accounts and Paris, a rule for each team; quick enough for a test. */
 export const HUB_YAML = `
@@ -74,18 +82,21 @@ export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
   const odoo = await startOdooSim({ ledgerPath: ledger('odoo-sim'), port: 0, version: options.odooVersion ?? 19 })
   const meli = await startMeliSim({ ledgerPath: ledger('meli-sim') })
   const paris = await startParisMock({ ledgerPath: ledger('paris-mock') })
-  const database = await cloneDatabase()
+  const { url, ...database } = await (options.database ?? cloneDatabase)()
+  const via = async (name: Between, port: number): Promise<string> => String((await options.between?.[name]?.(port)) ?? port)
+  const hubUrl = new URL(url)
+  hubUrl.port = await via('postgres', Number(hubUrl.port))
   const env = {
-    ODOO_SIM_PORT: String(odoo.port),
-    MELI_SIM_PORT: String(meli.port),
-    PARIS_MOCK_PORT: String(paris.port),
+    ODOO_SIM_PORT: await via('odoo', odoo.port),
+    MELI_SIM_PORT: await via('meli', meli.port),
+    PARIS_MOCK_PORT: await via('paris', paris.port),
     OUTBOX_POLL_INTERVAL_SECONDS: '0.3',
     RECONCILER_INTERVAL_SECONDS: '1',
   }
   const variables = {
     ROSH_HOME: home,
     ROSH_CONFIG: join(home, 'hub.yaml'),
-    DATABASE_URL: database.url,
+    DATABASE_URL: hubUrl.href,
     HTTP_PORT: '0',
     ...env,
     ...options.env,
@@ -105,7 +116,8 @@ export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
     stopping.abort()
     await running
   }
-  const hub = await assemble(config, database.url, options.log ?? quiet, options.seams)
+  const assembled = await assemble(config, hubUrl.href, options.log ?? quiet, options.seams)
+  const hub = options.altered?.(assembled) ?? assembled
   const server = await listenForWebhooks(hub, 0)
   const callbacks = callbacksOf(config, server.url)
   await admin(meli.url, 'PUT', '/admin/callback', { url: callbacks.meli })
@@ -115,7 +127,7 @@ export async function startHub(options: HubOptions = {}): Promise<RunningHub> {
   start(hub)
   return {
     hub,
-    database,
+    database: { ...database, url: hubUrl.href },
     owner,
     webhooks: server.url,
     home,

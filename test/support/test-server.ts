@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { postgresUser, prepareGround } from '../../src/drivers/postgres/embedded-binaries.ts'
 import { isRunning, processStart } from '../../src/drivers/postgres/process-table.ts'
@@ -69,6 +70,20 @@ export async function serverOf(folder: string): Promise<TestServer> {
     renameSync(`${file}.new`, file)
     return server
   })
+}
+
+/** Ends the server of a run, by fast (SIGINT) or immediate (SIGQUIT) shutdown, and starts it again on its port and folder after a pause. */
+export async function restartServer(folder: string, signal: 'SIGINT' | 'SIGQUIT', pauseMs = 0): Promise<void> {
+  const { superuserUrl } = await serverOf(folder)
+  const url = new URL(superuserUrl)
+  const cluster = { ...clusterIn(folder), superuserPassword: decodeURIComponent(url.password) }
+  const pid = runningServer(cluster.dataFolder)
+  if (pid !== undefined) {
+    process.kill(pid, signal)
+    while (isRunning(pid)) await delay(20)
+  }
+  await delay(pauseMs)
+  await startServer(cluster, Number(url.port), settings)
 }
 
 /** Removes the databases a run made on a server that is not its own. */

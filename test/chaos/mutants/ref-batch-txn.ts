@@ -4,6 +4,7 @@ import { transaction } from '../../../src/drivers/postgres/pool.ts'
 import { collectErpOrders } from '../../../src/flows/collect-erp-orders.ts'
 import { supervise, Wake } from '../../../src/supervise.ts'
 import type { Failpoints } from '../failpoints.ts'
+import { LEASE_MS } from '../node-roles.ts'
 
 interface Row {
   id: string
@@ -18,7 +19,7 @@ interface Row {
  * transaction. Whatever ends the process or the connection before COMMIT makes the whole batch leave a second time.
  */
 export async function runBatchTxnWorker(hub: Hub, points: Failpoints, signal: AbortSignal): Promise<void> {
-  const collect = { erp: hub.erp, store: hub.store, since: '1970-01-01T00:00:00.000Z', overlapMs: 60_000, chunk: 25, leaseMs: 2_000 }
+  const collect = { erp: hub.erp, store: hub.store, since: '1970-01-01T00:00:00.000Z', overlapMs: 60_000, chunk: 25, leaseMs: LEASE_MS }
   await supervise({ name: 'batch', clock: hub.clock, log: hub.log, wake: new Wake(), everyMs: 100, signal }, async () => {
     await collectErpOrders(collect, signal)
     await pushBatch(hub, points, signal)
@@ -41,7 +42,7 @@ async function pushBatch(hub: Hub, points: Failpoints, signal: AbortSignal): Pro
       const wanted = { ...row, generation: 1, version: 1, externalId: null, desired: row.content, firstSentAt: null, personal: null }
       const requestId = tried[0]?.id ?? ''
       const sent = await hub.targetOf(row.channel).send(wanted, 'create', { kind: 'absent' }, requestId, signal)
-      points.hit('after-response-before-finish', row.channel, row.reference)
+      await points.hit('after-response-before-finish', row.channel, row.reference)
       await client.query(`UPDATE attempt SET outcome = 'ok', ended_at = hub_now() WHERE id = $1`, [requestId])
       await client.query(`UPDATE binding SET external_id = $2 WHERE id = $1`, [row.binding_id, sent.externalId])
       await client.query(`UPDATE delivery SET state = 'delivered', ended_at = hub_now() WHERE id = $1`, [row.id])

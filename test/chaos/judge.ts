@@ -1,0 +1,73 @@
+import { join } from 'node:path'
+import type { RunningHub } from '../support/running-hub.ts'
+import { type AuditReport, audit } from './auditor/audit.ts'
+
+export interface Expected {
+  erpToMarketplace: number
+  marketplaceToErp: number
+  /** File of declared incidents. */
+  incidents?: string | null
+}
+
+const POLL_MS = 100
+/** A double that is on its way arrives within this: longer than a simulator takes for a create. */
+const LATE_MS = 300
+
+/**
+ * The auditor's word once everything ended and it finds nothing more to say, or after the deadline: a double never goes away, a lost order
+ * would have come.
+ */
+export async function judged(running: RunningHub, expected: Expected, forMs = 60_000): Promise<AuditReport> {
+  const end = Date.now() + forMs
+  const ask = (): Promise<AuditReport> =>
+    audit({
+      databaseUrl: running.database.migratorUrl,
+      ledgers: running.ledgers,
+      hubFile: join(running.home, 'hub.yaml'),
+      incidents: expected.incidents ?? null,
+      quietSeconds: 0,
+    })
+  for (;;) {
+    await untilQuiet(running, end)
+    const report = await ask()
+    const { erpToMarketplace, marketplaceToErp } = report.checked
+    const isWhole = erpToMarketplace === expected.erpToMarketplace && marketplaceToErp === expected.marketplaceToErp
+    if ((isWhole && report.breaches.length === 0) || report.doubled > 0 || Date.now() > end) return report
+    await pause(POLL_MS * 3)
+  }
+}
+
+async function untilQuiet(running: RunningHub, end: number): Promise<void> {
+  let quietSince: number | null = null
+  while (Date.now() < end) {
+    const { rows } = await running.owner.query<{ open: number }>(
+      `SELECT ((SELECT count(*) FROM delivery WHERE kind = 'order' AND state IN ('pending', 'ambiguous'))
+             + (SELECT count(*) FROM inbound_event WHERE state = 'pending'))::int AS open`,
+    )
+    quietSince = rows[0]?.open === 0 ? (quietSince ?? Date.now()) : null
+    if (quietSince !== null && Date.now() - quietSince >= LATE_MS) return
+    await pause(POLL_MS)
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Breaches counted by kind, for a record. */
+export function breachesOf(report: AuditReport): Record<string, number> {
+  const counted: Record<string, number> = {}
+  for (const { kind } of report.breaches) counted[kind] = (counted[kind] ?? 0) + 1
+  return counted
+}
+
+/** Every order known to the auditor that was expected, as a sentence when it is not so. */
+export function missing(report: AuditReport, expected: Expected): string[] {
+  const { erpToMarketplace, marketplaceToErp } = report.checked
+  return [
+    ...(erpToMarketplace === expected.erpToMarketplace
+      ? []
+      : [`${erpToMarketplace} of ${expected.erpToMarketplace} orders were checked from ERP to marketplace`]),
+    ...(marketplaceToErp === expected.marketplaceToErp
+      ? []
+      : [`${marketplaceToErp} of ${expected.marketplaceToErp} orders were checked from marketplace to ERP`]),
+  ]
+}

@@ -1,0 +1,116 @@
+// `npm run chaos`: runs scenarios of the failure catalogue on the real hub and lets the auditor judge them.
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { setup } from '../support/global-setup.ts'
+import { cataloguePlans } from './catalogue.ts'
+import { fullPlans, gatePlans } from './matrix-plans.ts'
+import { type Plan, RunRecord } from './plan.ts'
+import { writeReliabilityPage } from './reliability-page.ts'
+import { runAll } from './run-all.ts'
+import { isProven, mutantTable, runMutants } from './run-mutants.ts'
+import { progressLine, resultTable } from './table.ts'
+
+const HELP = `npm run chaos -- [what] [options]
+
+What to run:
+  --gate            the pairwise matrix: what a change must pass (default)
+  --catalogue       the named scenarios of every row of the failure catalogue
+  --full            the catalogue, then the whole matrix: failpoint x hit x fault x marketplace profile
+  --mutants         the known-bad builds: the auditor must turn red on each, and stay green on the same scenario without the mistake
+  --replay FILE     the scenario of a record again, out/chaos/<id>.json
+  --report          writes RELIABILITY.md from the records in out/chaos
+  --list            what there is, without running it
+
+Options:
+  --only TEXT       only scenarios whose id, row or title holds the text
+  --parallel N      scenarios at once (default 3)
+  --help            this text
+
+Each scenario leaves out/chaos/<id>.json: seed, schedule, faults that fired with what was in flight, breaches. The exit code is 1 when one is red:
+a breach, an assertion, or a fault that never fired with an order in flight.
+`
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      gate: { type: 'boolean' },
+      full: { type: 'boolean' },
+      catalogue: { type: 'boolean' },
+      mutants: { type: 'boolean' },
+      replay: { type: 'string' },
+      list: { type: 'boolean' },
+      report: { type: 'boolean' },
+      only: { type: 'string' },
+      parallel: { type: 'string', default: '3' },
+      help: { type: 'boolean' },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  if (values.report) return report()
+  if (values.mutants) return proveMutants(Number(values.parallel), values.only)
+  const plans = chosen(values)
+  if (values.list) {
+    for (const plan of plans) process.stdout.write(`${plan.id.padEnd(10)} ${plan.row.padEnd(5)} ${plan.title}\n`)
+    return 0
+  }
+  return run(plans, Number(values.parallel))
+}
+
+interface Chosen {
+  full?: boolean | undefined
+  catalogue?: boolean | undefined
+  replay?: string | undefined
+  only?: string | undefined
+}
+
+function chosen(values: Chosen): Plan[] {
+  const plans = plansOf(values)
+  const text = values.only
+  return text === undefined ? plans : plans.filter((plan) => plan.id === text || plan.row === text || plan.title.includes(text))
+}
+
+function plansOf({ replay, full, catalogue }: Chosen): Plan[] {
+  if (replay !== undefined) return [planOfRecord(replay)]
+  if (full) return [...cataloguePlans(), ...fullPlans()]
+  return catalogue ? cataloguePlans() : gatePlans()
+}
+
+function planOfRecord(path: string): Plan {
+  return RunRecord.parse(JSON.parse(readFileSync(path, 'utf8'))).plan
+}
+
+function report(): number {
+  const missing = writeReliabilityPage()
+  process.stdout.write(missing.length === 0 ? 'RELIABILITY.md: every row\n' : `RELIABILITY.md: no run of ${missing.join(' ')}\n`)
+  return 0
+}
+
+const onRecord = (record: RunRecord, done: number, of: number): void => void process.stdout.write(`${progressLine(record, done, of)}\n`)
+
+async function run(plans: readonly Plan[], parallel: number): Promise<number> {
+  const began = performance.now()
+  const records = await withServer(() => runAll(plans, { parallel, onRecord }))
+  process.stdout.write(resultTable(records, (performance.now() - began) / 1000))
+  return records.length > 0 && records.every((record) => record.result === 'green') ? 0 : 1
+}
+
+async function proveMutants(parallel: number, only: string | undefined): Promise<number> {
+  const results = await withServer(() => runMutants({ parallel, onRecord }, only))
+  process.stdout.write(mutantTable(results))
+  return results.length > 0 && results.every(isProven) ? 0 : 1
+}
+
+async function withServer<T>(work: () => Promise<T>): Promise<T> {
+  const end = setup()
+  try {
+    return await work()
+  } finally {
+    await end()
+  }
+}
+
+process.stdout.on('error', () => process.exit(0)) // a reader that closed the pipe has seen enough
+process.exitCode = await main()

@@ -1,0 +1,158 @@
+import type { FaultName } from './faults.ts'
+import { pairwise } from './pairwise.ts'
+import {
+  type Action,
+  ACTIONS,
+  type Failpoint,
+  type Plan,
+  POINTS,
+  type Profile,
+  PROFILES,
+  RECEIVER_POINTS,
+  RECONCILER_POINTS,
+  type Role,
+  SUBSCRIBER_POINTS,
+  type Victim,
+} from './plan.ts'
+
+/** Faults that have one meaning; the seed says which of them a scenario gets, so that all of them come up. */
+const CLASSES: readonly (readonly FaultName[])[] = [
+  [],
+  ['meli accepts and hangs', 'meli accepts and resets', 'meli answers nothing', 'meli cuts its answer', 'meli answers HTML', 'meli hangs'],
+  ['paris accepts and hangs', 'paris accepts and resets', 'paris answers nothing', 'paris cuts its answer'],
+  ['meli accepts late', 'paris accepts late'],
+  ['meli answers 500', 'meli answers 429', 'paris answers 503 with Retry-After', 'meli reads fail'],
+  ['odoo accepts and hangs', 'odoo accepts and resets', 'odoo answers 500', 'odoo hangs'],
+  ['webhooks are doubled', 'webhooks are late', 'webhooks are lost'],
+  ['database resets', 'database answers late'],
+  [
+    'meli is half open',
+    'meli is a black hole',
+    'meli answers are cut at byte 120',
+    'odoo requests are cut at byte 90',
+    'paris refuses connections',
+  ],
+]
+const NTHS = [1, 2, 3]
+/** Once a batch or once a run: a second hit may never come. */
+const HAPPENS_ONCE: readonly Failpoint[] = [
+  'mid-collect',
+  'after-claim',
+  'dead-letter',
+  'after-event-claim',
+  'mid-apply',
+  'mid-sweep',
+  'mid-comparison',
+]
+const SENDS: readonly Failpoint[] = [
+  'before-intent',
+  'after-intent',
+  'before-send',
+  'after-send-before-response',
+  'after-response-before-finish',
+  'mid-finish',
+  'after-finish',
+]
+
+interface Cell {
+  point: Failpoint
+  nth: number
+  action: Action
+  faults: readonly FaultName[]
+  profile: Profile
+}
+
+/** At least 120 scenarios in which every two of failpoint, hit, action, fault and profile meet. */
+export function gatePlans(): Plan[] {
+  const sizes = [POINTS.length, NTHS.length, ACTIONS.length, CLASSES.length, PROFILES.length]
+  const rows = pairwise(sizes, (row) => isPossible(cellOf(row)), 7)
+  return rows.map((row, at) => planOf(`gate-${String(at + 1).padStart(3, '0')}`, cellOf(row), 1_000 + at))
+}
+
+/** Failpoint × hit × fault × profile; the action goes around, a third of it on real processes that are killed or stopped. */
+export function fullPlans(): Plan[] {
+  const plans: Plan[] = []
+  for (const point of POINTS)
+    for (const nth of NTHS)
+      for (const faults of CLASSES)
+        for (const profile of PROFILES) {
+          const at = plans.length
+          const action = (['kill', 'throw', 'delay', 'kill', 'throw', 'stop'] as const)[at % 6] ?? 'kill'
+          const cell = { point, nth, action, faults, profile }
+          if (isPossible(cell)) plans.push(planOf(`full-${String(at + 1).padStart(4, '0')}`, cell, 10_000 + at))
+        }
+  return plans
+}
+
+function cellOf(row: readonly number[]): Cell {
+  const at = (factor: number): number => row[factor] ?? 0
+  return {
+    point: POINTS[at(0)] ?? 'after-claim',
+    nth: NTHS[at(1)] ?? 1,
+    action: ACTIONS[at(2)] ?? 'kill',
+    faults: CLASSES[at(3)] ?? [],
+    profile: PROFILES[at(4)] ?? 'naive',
+  }
+}
+
+function isPossible({ point, nth, action }: Cell): boolean {
+  if (nth > 1 && HAPPENS_ONCE.includes(point)) return false
+  // Nothing is left to freeze, throw or delay once the answer has gone.
+  return point !== 'after-200' || action === 'kill'
+}
+
+function planOf(id: string, cell: Cell, seed: number): Plan {
+  const victim = victimOf(cell, seed)
+  const at = victim.system === null ? '' : ` at ${victim.system}`
+  const fault = cell.faults[seed % cell.faults.length]
+  const under = fault === undefined ? '' : ` while ${fault}`
+  return {
+    id,
+    row: ROW_OF[cell.point],
+    title: `${victim.role}: ${cell.action} ${cell.point}${at}, hit ${cell.nth}${under}, ${cell.profile}`,
+    script: 'matrix',
+    seed,
+    profile: cell.profile,
+    victim,
+    faults: fault === undefined ? [] : [fault],
+    mutant: null,
+  }
+}
+
+/** What is hit where; the seed says at which system a send is. */
+function victimOf({ point, nth, action }: Cell, seed: number): Victim {
+  const role = roleOf(point)
+  const targets = ['mercadolibre', 'paris', 'odoo']
+  if (SENDS.includes(point) || point === 'after-claim') return { role, point, nth, action, system: targets[seed % 3] ?? null }
+  return { role, point, nth, action, system: point === 'mid-collect' ? null : 'mercadolibre' }
+}
+
+export function roleOf(point: Failpoint): Role {
+  const has = (points: readonly Failpoint[]): boolean => points.includes(point)
+  if (has(RECEIVER_POINTS)) return 'receiver'
+  if (has(SUBSCRIBER_POINTS)) return 'subscriber'
+  return has(RECONCILER_POINTS) ? 'reconciler' : 'worker'
+}
+
+const ROW_OF: Record<Failpoint, string> = {
+  'token-save': 'T3',
+  'before-transaction': 'K1',
+  'inside-transaction': 'K2',
+  'after-commit-before-200': 'K3',
+  'after-200': 'K4',
+  'mid-collect': 'K13',
+  'after-claim': 'K6',
+  'before-intent': 'K6',
+  'after-intent': 'K7',
+  'before-send': 'K8',
+  'after-send-before-response': 'K9',
+  'after-response-before-finish': 'K10',
+  'mid-finish': 'D2',
+  'after-finish': 'K11',
+  'dead-letter': 'K12',
+  'after-event-claim': 'K13',
+  'after-fetch': 'K13',
+  'mid-apply': 'K13',
+  'mid-comparison': 'K14',
+  'mid-sweep': 'K14',
+}

@@ -1,0 +1,110 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { packageRoot } from '../../src/home.ts'
+import { commitOf } from './commit.ts'
+import { type Plan, RunRecord } from './plan.ts'
+
+export interface RunOptions {
+  /** Scenarios at once, each in a process of its own. */
+  parallel: number
+  /** Told of each record as it comes. */
+  onRecord?: (record: RunRecord, done: number, of: number) => void
+  /** Longest time of one scenario. */
+  limitMs?: number
+}
+
+const LIMIT_MS = 600_000
+/** A process that ran this many is replaced: none grows old. */
+const SCENARIOS_A_PROCESS = 40
+
+export const RECORDS = join(packageRoot, 'out', 'chaos')
+
+/** Runs every plan, some at once, writes a record for each to `out/chaos/<id>.json`, and answers them in the order of the plans. */
+export async function runAll(plans: readonly Plan[], options: RunOptions): Promise<RunRecord[]> {
+  mkdirSync(RECORDS, { recursive: true })
+  const commit = commitOf()
+  const queue = [...plans.entries()]
+  const records: RunRecord[] = []
+  let done = 0
+  const work = async (): Promise<void> => {
+    let batch: Batch | null = null
+    let ran = 0
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const [at, plan] = next
+      batch ??= startBatch()
+      const record = await batch.run(plan, commit, options.limitMs ?? LIMIT_MS)
+      records[at] = record
+      writeFileSync(join(RECORDS, `${plan.id}.json`), `${JSON.stringify(record, null, 2)}\n`)
+      options.onRecord?.(record, ++done, plans.length)
+      if (batch.isDead() || ++ran % SCENARIOS_A_PROCESS === 0) {
+        batch.end()
+        batch = null
+      }
+    }
+    batch?.end()
+  }
+  await Promise.all(Array.from({ length: Math.min(options.parallel, plans.length) }, work))
+  return records
+}
+
+interface Batch {
+  run(plan: Plan, commit: string, limitMs: number): Promise<RunRecord>
+  isDead(): boolean
+  end(): void
+}
+
+function startBatch(): Batch {
+  const program = fileURLToPath(new URL('run-batch.ts', import.meta.url))
+  const child: ChildProcess = fork(program, {
+    execArgv: [],
+    env: { ...process.env, NODE_COMPILE_CACHE: join(packageRoot, 'out', 'compile-cache') },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  let dead = false
+  child.once('exit', () => {
+    dead = true
+  })
+  return {
+    run: (plan, commit, limitMs) =>
+      new Promise((resolve) => {
+        const began = performance.now()
+        const failed = (why: string): void => {
+          dead = true
+          child.kill('SIGKILL')
+          end(unfinished(plan, commit, why, performance.now() - began))
+        }
+        const limit = setTimeout(() => failed(`did not end within ${limitMs / 1000} s`), limitMs)
+        const onExit = (code: number | null): void => failed(`the process that ran it ended with ${code}`)
+        const onMessage = (message: unknown): void => end(RunRecord.parse(message))
+        const end = (record: RunRecord): void => {
+          clearTimeout(limit)
+          child.off('exit', onExit).off('message', onMessage)
+          resolve(record)
+        }
+        child.once('exit', onExit).once('message', onMessage)
+        child.send({ plan, commit })
+      }),
+    isDead: () => dead,
+    end: () => {
+      if (child.connected) child.disconnect()
+    },
+  }
+}
+
+function unfinished(plan: Plan, commit: string, why: string, ms: number): RunRecord {
+  return {
+    plan,
+    at: new Date().toISOString(),
+    commit,
+    seconds: Math.round(ms / 100) / 10,
+    result: 'red',
+    problems: [why],
+    fired: [],
+    schedule: [],
+    orders: { erpToMarketplace: 0, marketplaceToErp: 0 },
+    breaches: {},
+    figures: {},
+  }
+}

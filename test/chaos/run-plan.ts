@@ -1,0 +1,74 @@
+import { reportText } from './auditor/report.ts'
+import { firedAtSimulators } from './faults.ts'
+import { breachesOf, judged, missing } from './judge.ts'
+import type { Fired, Plan, RunRecord } from './plan.ts'
+import { SCRIPTS } from './scripts/scripts.ts'
+import { openStage, type Stage } from './stage.ts'
+
+/** Runs one scenario from nothing to its record. Whatever goes wrong makes it red; nothing is thrown. */
+export async function runPlan(plan: Plan, commit: string): Promise<RunRecord> {
+  const began = performance.now()
+  const record: RunRecord = {
+    plan,
+    at: new Date().toISOString(),
+    commit,
+    seconds: 0,
+    result: 'red',
+    problems: [],
+    fired: [],
+    schedule: [],
+    orders: { erpToMarketplace: 0, marketplaceToErp: 0 },
+    breaches: {},
+    figures: {},
+  }
+  try {
+    await runInto(record)
+  } catch (error) {
+    record.problems.push(wordsOf(error))
+  }
+  record.result = record.problems.length === 0 ? 'green' : 'red'
+  record.seconds = Math.round((performance.now() - began) / 100) / 10
+  return record
+}
+
+async function runInto(record: RunRecord): Promise<void> {
+  const { plan } = record
+  const script = SCRIPTS[plan.script]
+  if (!script) throw new Error(`there is no script "${plan.script}"`)
+  const stage = await openStage(plan, script.stage?.(plan))
+  try {
+    const expected = await script.run(stage).catch((error: unknown): null => {
+      record.problems.push(wordsOf(error))
+      return null
+    })
+    if (expected !== null) {
+      stage.note('judged')
+      const report = await judged(stage.running, expected)
+      const breaches = report.breaches.filter(({ kind }) => !script.exempt?.includes(kind))
+      record.orders = report.checked
+      record.breaches = breachesOf({ ...report, breaches })
+      record.problems.push(...missing(report, expected))
+      if (breaches.length > 0) record.problems.push(reportText({ ...report, breaches }))
+    }
+    record.problems.push(...stage.problems)
+    stage.fired.push(...(await firedAtSimulators(stage)))
+    record.problems.push(...unfired(stage))
+  } finally {
+    record.fired = stage.fired
+    record.schedule = stage.schedule
+    record.figures = stage.figures
+    await stage.close()
+  }
+}
+
+/** What was planned and did not happen with an order in flight: without it the run proves nothing. */
+function unfired({ plan, fired }: Stage): string[] {
+  const named = [...plan.faults, ...(plan.victim ? [`${plan.victim.action} ${plan.victim.point} #${plan.victim.nth}`] : [])]
+  const hit = (fault: string, one: Fired): boolean => one.fault === fault && one.inFlight !== ''
+  const silent = named.filter((fault) => !fired.some((one) => hit(fault, one)))
+  if (named.length === 0 && !fired.some((one) => one.inFlight !== ''))
+    return ['did not fire: no fault with an order in flight is on record']
+  return silent.map((fault) => `did not fire: ${fault}`)
+}
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))

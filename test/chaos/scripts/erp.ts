@@ -1,0 +1,146 @@
+import { type Act, expectedOf, perform } from '../workload.ts'
+import { type Declared, erpOrder, type ErpMade, withIncidents } from './incident.ts'
+import { delivered, erpOrders } from './marketplaces.ts'
+import type { Script } from './script.ts'
+
+const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
+
+/** O1: Odoo is away (500, silence, or the login revoked, by the seed); what was planned goes on, and the rest is caught up with. */
+export const erpAway: Script = {
+  async run(stage) {
+    const { running } = stage
+    const sold = await perform(stage, erpOrders(4, 'Paris'))
+    await running.paris('PUT', '/admin/faults', [
+      { match: { method: 'POST', path: '^/orders$' }, fault: 'status', status: 429, retryAfter: '2', times: 1 },
+    ])
+    await stage.calm(...EVERYTHING)
+    const planned = () => stage.rows(`SELECT FROM delivery WHERE channel = 'paris:main' AND kind = 'order'`)
+    await stage.eventually(async () => (await planned()).length === 4, 'four deliveries are planned')
+    const ways = [
+      () => running.odoo('PUT', '/admin/faults', [{ match: {}, fault: 'status', status: 500 }]),
+      () => running.odoo('PUT', '/admin/faults', [{ match: {}, fault: 'hang', ms: 3_000 }]),
+      () => running.odoo('PUT', '/admin/credentials', { expired: true }),
+    ]
+    await ways[stage.plan.seed % 3]?.()
+    stage.fire(['Odoo answers 500', 'Odoo hangs', 'Odoo revoked the login'][stage.plan.seed % 3] ?? '', await stage.underWay())
+    const made = await perform(
+      stage,
+      [1, 2].map((i): Act => ({ act: 'purchase', seller: 1001, pack: i === 1, sku: 'SKU-002', quantity: 1, price: 9_000, told: true })),
+      sold,
+    )
+    await stage.eventually(async () => (await delivered(stage, 'paris:main')) === 4, 'outbound goes on while Odoo is away')
+    stage.check((await stage.rows(`SELECT FROM delivery WHERE state = 'dead'`)).length === 0, 'nothing is given up')
+    await running.odoo('DELETE', '/admin/faults')
+    await running.odoo('PUT', '/admin/credentials', { expired: false })
+    // A refused login pauses the channel until a person says that it is mended.
+    await stage.rows(`UPDATE channel SET paused_at = NULL, pause_cause = NULL WHERE id = 'odoo'`)
+    return expectedOf(await perform(stage, erpOrders(1, 'Paris'), made))
+  },
+}
+
+/** O2: a transaction of Odoo commits late with an old write_date, beyond the overlap: the comparison of ids finds it. */
+export const lateCommit: Script = {
+  stage: () => ({ yaml: (yaml) => yaml.replace('collectOverlapSeconds: 60', 'collectOverlapSeconds: 1') }),
+  async run(stage) {
+    const { running } = stage
+    await stage.calm('worker', 'subscriber')
+    const body = {
+      state: 'sale',
+      team: 'MercadoLibre',
+      partner: 'María Pérez',
+      lines: [{ sku: 'SKU-001', quantity: 1, price: 5_000 }],
+      commit_after_ms: 4_000,
+    }
+    const late = running.odoo('POST', '/admin/orders', body)
+    const made = await perform(stage, erpOrders(3, 'MercadoLibre'))
+    await late
+    stage.fire('a commit 4 s late, overlap 1 s', 'the order of that transaction')
+    await stage.calm('reconciler')
+    const { erpToMarketplace } = expectedOf(made)
+    await stage.eventually(async () => (await delivered(stage, 'mercadolibre:1001')) === erpToMarketplace + 1, 'the late one is found')
+    return { erpToMarketplace: erpToMarketplace + 1, marketplaceToErp: 0 }
+  },
+}
+
+/** O3: records that cannot become orders of a marketplace: each is held alone, the others flow. */
+export const strangeRecords: Script = {
+  async run(stage) {
+    const { running } = stage
+    await running.odoo('POST', '/admin/products/SKU-010/archive').catch(() => {})
+    const line = (quantity: number, sku: string | null = 'SKU-001') => ({ sku, quantity, price: 5_000 })
+    const strange: [string, object[]][] = [
+      ['0', [line(0)]],
+      ['negative', [line(-1)]],
+      ['no SKU', [line(1, null)]],
+    ]
+    const held: Declared[] = []
+    for (const [, lines] of strange) {
+      const { name } = await erpOrder(stage, { lines })
+      held.push({ reference: name, cause: 'erp-order-invalid', state: 'quarantined', channel: 'mercadolibre:1001' })
+    }
+    await erpOrder(stage, { lines: [line(1), { sku: null, name: 'a section' }] })
+    await erpOrder(stage, { lines: Array.from({ length: 300 }, () => line(1)) })
+    const made = await perform(stage, erpOrders(3, 'MercadoLibre'))
+    stage.fire(`lines of ${strange.map(([name]) => name).join(', ')}, a section, 300 lines`, held.map((one) => one.reference).join(' '))
+    await stage.calm(...EVERYTHING)
+    await stage.eventually(async () => (await delivered(stage, 'mercadolibre:1001')) >= 5, 'the others flow')
+    const quarantined = await stage.rows<{ erp_name: string }>(`SELECT erp_name FROM erp_quarantine WHERE resolved_at IS NULL`)
+    stage.check(
+      held.every((one) => quarantined.some((row) => row.erp_name === one.reference)),
+      `each is quarantined: ${JSON.stringify(quarantined)}`,
+    )
+    return withIncidents(stage, { erpToMarketplace: expectedOf(made).erpToMarketplace + 2, marketplaceToErp: 0 }, held)
+  },
+}
+
+/** O4: confirmed and cancelled, or edited by hand, between two polls. */
+export const betweenPolls: Script = {
+  async run(stage) {
+    const made = await perform(stage, [...erpOrders(3, 'MercadoLibre'), ...erpOrders(3, 'Paris')])
+    await stage.calm(...EVERYTHING)
+    await stage.eventually(
+      async () => (await delivered(stage, 'mercadolibre:1001')) === 3 && (await delivered(stage, 'paris:main')) === 3,
+      'delivered',
+    )
+    await stage.endCalm()
+    const changes: Act[] = [
+      { act: 'erp-amend', of: 0, quantity: 5 },
+      { act: 'erp-cancel', of: 1 },
+      { act: 'erp-hand-edit', of: 1 },
+      { act: 'erp-amend', of: 3, quantity: 4 },
+      { act: 'erp-cancel', of: 3 },
+    ]
+    await perform(stage, changes, made)
+    stage.fire('amended, cancelled and edited by hand between two polls', made.erp.map((order) => `odoo-${order.id}`).join(' '))
+    await stage.calm(...EVERYTHING)
+    const versions = () =>
+      stage.rows(`SELECT FROM delivery WHERE channel <> 'odoo' AND kind = 'order' AND version > 1 AND state = 'delivered'`)
+    await stage.eventually(async () => (await versions()).length >= 4, 'the changes are sent')
+    return expectedOf(made)
+  },
+}
+
+/** O5: the ERP's database is restored to an earlier moment, and its ids are used again for other orders. */
+export const erpRestored: Script = {
+  async run(stage) {
+    const { running } = stage
+    await perform(stage, erpOrders(2, 'MercadoLibre'))
+    await stage.calm(...EVERYTHING)
+    await stage.eventually(async () => (await delivered(stage, 'mercadolibre:1001')) === 2, 'delivered')
+    const { entries } = (await running.odoo('GET', '/admin/ledger')) as { entries: { seq: number }[] }
+    const lost = await erpOrder(stage)
+    await stage.eventually(async () => (await delivered(stage, 'mercadolibre:1001')) === 3, 'the third is delivered')
+    await stage.endCalm()
+    await running.odoo('POST', '/admin/restore', { seq: entries.at(-1)?.seq })
+    const again: ErpMade = await erpOrder(stage, { partner: 'Otro Cliente', lines: [{ sku: 'SKU-004', quantity: 7, price: 1_000 }] })
+    stage.fire('a restored ERP gave an id away again', `odoo-${again.id}`)
+    stage.check(again.id === lost.id, 'the id is used again')
+    await stage.calm(...EVERYTHING)
+    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    const other = await stage.rows(
+      `SELECT FROM delivery d JOIN desired w ON w.id = d.desired_id WHERE w.content::text LIKE '%SKU-004%' AND d.channel <> 'odoo' AND d.state = 'delivered'`,
+    )
+    stage.check(other.length === 0, 'another order never overwrites the one that bears its id at the marketplace')
+    return null
+  },
+}

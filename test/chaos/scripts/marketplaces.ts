@@ -1,0 +1,201 @@
+import { createServer, type Server } from 'node:http'
+import type { Stage } from '../stage.ts'
+import { type Act, expectedOf, perform } from '../workload.ts'
+import { erpOrder, withIncidents } from './incident.ts'
+import type { Script } from './script.ts'
+import { letPass } from './webhooks.ts'
+
+const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
+const CREATE = { method: 'POST', path: '^/orders$' }
+
+export const erpOrders = (count: number, team: 'MercadoLibre' | 'Paris'): Act[] =>
+  Array.from({ length: count }, (_, i) => ({ act: 'erp-order', team, sku: 'SKU-001', quantity: 1 + (i % 3), price: 5_000 }))
+
+export const delivered = async (stage: Stage, channel: string): Promise<number> =>
+  (
+    await stage.rows<{ n: number }>(
+      `SELECT count(*)::int AS n FROM delivery WHERE channel = $1 AND kind = 'order' AND state = 'delivered'`,
+      [channel],
+    )
+  )[0]?.n ?? 0
+
+const dead = async (stage: Stage): Promise<number> =>
+  (await stage.rows<{ n: number }>(`SELECT count(*)::int AS n FROM delivery WHERE state = 'dead'`))[0]?.n ?? 0
+
+/** M4: the marketplace asks to wait, in every form; until then nobody of the account asks again, and no try is counted. */
+export const askedToWait: Script = {
+  async run(stage) {
+    const { running } = stage
+    const date = new Date(Date.now() + 3_000).toUTCString()
+    const ways: Record<string, unknown>[] = [
+      { status: 429, retryAfter: '1' },
+      { status: 429, retryAfter: date },
+      { status: 503, retryAfter: '1' },
+      { status: 429, retryAfter: '99999999999999' },
+      { status: 429 },
+    ]
+    await running.meli(
+      'PUT',
+      '/admin/faults',
+      ways.map((way) => ({ match: CREATE, fault: 'status', times: 1, ...way })),
+    )
+    await stage.calm(...EVERYTHING)
+    const made = await perform(stage, erpOrders(5, 'MercadoLibre'))
+    const limited = () =>
+      stage.rows<{ n: number }>(`SELECT count(*)::int AS n FROM attempt WHERE error_code = 'rate-limited' HAVING count(*) > 0`)
+    for (let round = 0; round < 12 && (await delivered(stage, 'mercadolibre:1001')) < 5; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 1_500))
+      // An absurd value is capped at six hours, an absent one is 30 s: the clock moves on instead.
+      await letPass(stage, round < 2 ? 31 : 6 * 3_600)
+    }
+    stage.fire('429 and 503 with every kind of Retry-After', `${(await limited())[0]?.n ?? 0} sends of ${made.erp.length} orders`)
+    const early = await stage.rows(
+      `SELECT FROM attempt a JOIN attempt b ON b.channel = a.channel AND b.purpose = 'send' AND b.started_at > a.ended_at AND b.started_at < a.ended_at + interval '900 ms'
+       WHERE a.error_code = 'rate-limited' AND b.id > a.id`,
+    )
+    stage.check(early.length === 0, 'nothing is sent to the account before it may')
+    stage.check((await dead(stage)) === 0, 'being asked to wait kills nothing')
+    return expectedOf(made)
+  },
+}
+
+/** M5: an outage of the length that the title says, in the schedule of production; the clock moves, nothing else is shortened. */
+export const outage: Script = {
+  stage: () => ({ yaml: (yaml) => yaml.replace('backoffScale: 0.02', 'backoffScale: 1') }),
+  async run(stage) {
+    const minutes = stage.plan.title.includes('hour') ? 60 : 1
+    const { running } = stage
+    await running.meli('PUT', '/admin/faults', [{ match: {}, fault: 'status', status: 503 }])
+    await stage.calm('worker')
+    const made = await perform(stage, erpOrders(8, 'MercadoLibre'))
+    const tried = () => stage.rows(`SELECT FROM attempt WHERE channel = 'mercadolibre:1001' AND error_code = 'unavailable'`)
+    await stage.eventually(async () => (await tried()).length >= 5, 'the circuit opens')
+    stage.fire(`503 for ${minutes} min`, await stage.underWay())
+    for (let passed = 0; passed < minutes * 60; passed += minutes === 1 ? 10 : 300) {
+      await perform(stage, erpOrders(1, 'Paris'), made)
+      await letPass(stage, minutes === 1 ? 10 : 300, ['worker'])
+      await stage.eventually(async () => (await delivered(stage, 'paris:main')) >= made.erp.length - 8, 'the other marketplace goes on')
+    }
+    stage.check((await dead(stage)) === 0, 'an outage gives nothing up')
+    await running.meli('DELETE', '/admin/faults')
+    for (let round = 0; round < 12 && (await delivered(stage, 'mercadolibre:1001')) < 8; round++) {
+      await letPass(stage, 60 * minutes, ['worker'])
+      await new Promise((resolve) => setTimeout(resolve, 1_500))
+    }
+    stage.check((await dead(stage)) === 0, 'nor does its end')
+    await stage.calm('subscriber', 'reconciler')
+    return expectedOf(made)
+  },
+}
+
+/** M7: answers that never end, are of the wrong kind or far too large: timeouts and the size cap hold. */
+export const strangeAnswers: Script = {
+  async run(stage) {
+    const { running } = stage
+    const faults = [{ fault: 'drip', ms: 1_000 }, { fault: 'hang' }, { fault: 'html' }, { fault: 'flood', bytes: 50 * 1024 * 1024 }]
+    await running.meli(
+      'PUT',
+      '/admin/faults',
+      faults.map((one) => ({ match: CREATE, times: 1, ...one })),
+    )
+    await running.paris(
+      'PUT',
+      '/admin/faults',
+      faults.map((one) => ({ match: CREATE, times: 1, ...one })),
+    )
+    const before = process.memoryUsage().rss
+    await stage.calm(...EVERYTHING)
+    const made = await perform(stage, [...erpOrders(4, 'MercadoLibre'), ...erpOrders(4, 'Paris')])
+    const unclear = () =>
+      stage.rows<{ reference: string }>(
+        `SELECT DISTINCT b.reference FROM attempt a JOIN delivery d ON d.id = a.delivery_id JOIN binding b ON b.id = d.binding_id
+       WHERE a.purpose = 'send' AND a.outcome = 'unknown'`,
+      )
+    const some = await stage.eventually(
+      async () => ((await unclear()).length >= 8 ? unclear() : undefined),
+      'eight sends without a clear answer',
+    )
+    stage.fire('1 byte/s, silence, HTML, 50 MB', some.map((row) => row.reference).join(' '))
+    stage.figures['MB of memory more'] = Math.round((process.memoryUsage().rss - before) / 1e6)
+    return expectedOf(made)
+  },
+}
+
+/** M8: one marketplace is a black hole; the other completes its orders meanwhile. */
+export const blackHole: Script = {
+  stage: () => ({ links: ['meli'] }),
+  async run(stage) {
+    stage.link('meli').set({ kind: 'black-hole' })
+    await stage.calm(...EVERYTHING)
+    const made = await perform(stage, [...erpOrders(6, 'MercadoLibre'), ...erpOrders(6, 'Paris')])
+    await stage.eventually(async () => (await delivered(stage, 'paris:main')) === 6, 'the healthy marketplace completes')
+    stage.check((await delivered(stage, 'mercadolibre:1001')) === 0, 'while the other is silent')
+    stage.check(stage.link('meli').hits() > 0, 'the black hole swallowed requests')
+    stage.fire('MercadoLibre black-holed', await stage.underWay())
+    stage.link('meli').set({ kind: 'none' })
+    return expectedOf(made)
+  },
+}
+
+/** M9: a name that does not resolve, and a redirect to a private address: neither is followed, and the cause is plain. */
+export const wrongAddress: Script = {
+  stage: ({ seed }) => ({
+    hub: {
+      env: {
+        PARIS_BASE_URL: seed % 2 ? 'http://nowhere.invalid:9' : `http://127.0.0.1:${REDIRECT_PORT}`,
+        PARIS_API_KEY: 'a key of the tests, long enough',
+        PARIS_API_SECRET: 'a secret of the tests, long enough',
+      },
+    },
+  }),
+  async run(stage) {
+    const redirecting = stage.plan.seed % 2 === 0 ? await redirector() : null
+    try {
+      await stage.calm('worker')
+      const { id } = await erpOrder(stage, { team: 'Paris' })
+      const attempt = () =>
+        stage.rows<{ error_code: string; outcome: string }>(
+          `SELECT a.error_code, a.outcome FROM attempt a JOIN delivery d ON d.id = a.delivery_id JOIN binding b ON b.id = d.binding_id WHERE b.reference = $1 AND a.outcome IS NOT NULL`,
+          [`odoo-${id}`],
+        )
+      const [first] = await stage.eventually(async () => ((await attempt()).length > 0 ? attempt() : undefined), 'an attempt ends')
+      const wanted = redirecting ? 'rejected' : 'unreachable'
+      stage.fire(redirecting ? 'a redirect to 169.254.169.254' : 'a name that does not resolve', `odoo-${id}`)
+      stage.check(first?.error_code === wanted, `the cause is ${wanted}, not ${first?.error_code}`)
+      stage.check(redirecting === null || redirecting.hits() === 1, 'a redirect is not followed')
+    } finally {
+      await redirecting?.close()
+    }
+    return null
+  },
+}
+
+const REDIRECT_PORT = 18_765
+
+async function redirector(): Promise<{ hits(): number; close(): Promise<void> }> {
+  let hits = 0
+  const server: Server = createServer((_request, reply) => {
+    hits += 1
+    reply.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data' }).end()
+  })
+  await new Promise<void>((resolve) => server.listen(REDIRECT_PORT, '127.0.0.1', resolve))
+  return { hits: () => hits, close: () => new Promise((resolve) => server.close(() => resolve())) }
+}
+
+/** Q1: the seventh of ten deliveries of a batch is bad. */
+export const oneBad: Script = {
+  async run(stage) {
+    await stage.running.meli('POST', '/admin/unknown-skus', { skus: ['SKU-009'] })
+    const orders = []
+    for (let i = 0; i < 10; i++)
+      orders.push(await erpOrder(stage, i === 6 ? { lines: [{ sku: 'SKU-009', quantity: 1, price: 5_000 }] } : {}))
+    stage.fire('the seventh of a batch is refused', `odoo-${orders[6]?.id}`)
+    await stage.calm(...EVERYTHING)
+    await stage.eventually(
+      async () => (await delivered(stage, 'mercadolibre:1001')) === 9 && (await dead(stage)) === 1,
+      'nine delivered, one dead',
+    )
+    const declared = { reference: orders[6]?.name ?? '', cause: 'sku-unknown', state: 'dead', channel: 'mercadolibre:1001' } as const
+    return withIncidents(stage, { erpToMarketplace: 9, marketplaceToErp: 0 }, [declared])
+  },
+}

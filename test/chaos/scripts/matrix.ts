@@ -1,0 +1,55 @@
+import { beginFaults, failLinks, linksOf } from '../faults.ts'
+import { LONGEST_LEASE_MS } from '../node-roles.ts'
+import { ROLES } from '../plan.ts'
+import type { Stage, VictimNode } from '../stage.ts'
+import { type Act, expectedOf, perform, SMALL, workloadOf } from '../workload.ts'
+import { refusedOrder, withIncidents } from './incident.ts'
+import type { Script } from './script.ts'
+
+/**
+ * One node is hit at a failpoint while other systems or links fail; another node takes its place. What the plan names must all fire, with an
+ * order in flight.
+ */
+export const matrix: Script = {
+  stage: (plan) => ({
+    links: linksOf(plan.faults),
+    yaml: (yaml) => (plan.victim?.point === 'mid-comparison' ? yaml.replace('compareAfterSeconds: 3600', 'compareAfterSeconds: 1') : yaml),
+  }),
+  async run(stage) {
+    const { victim } = stage.plan
+    await beginFaults(stage)
+    const role = victim?.role ?? null
+    const others = ROLES.filter((one) => one !== role && one !== 'receiver')
+    // They read new orders of the ERP too, and would be first.
+    const late = victim?.point === 'mid-collect' ? others : []
+    await stage.calm(...others.filter((one) => !late.includes(one)))
+    const dead = victim?.point === 'dead-letter' ? [await refusedOrder(stage)] : []
+    const node = victim ? await stage.victim() : null
+    if (node && role === 'receiver') await stage.callbackTo(node.port)
+    const acts = workloadOf(stage.plan.seed, SMALL)
+    const made = await perform(stage, victim?.point === 'mid-sweep' ? acts.map(untold) : acts)
+    stage.note('orders made')
+    const links = failLinks(stage)
+    if (node) await replaced(stage, node)
+    await stage.calm(...late)
+    await links
+    return withIncidents(stage, expectedOf(made), dead)
+  },
+}
+
+/** A sweep fetches only what no notification told of. */
+const untold = (act: Act): Act => (act.act === 'purchase' ? { ...act, told: false } : act)
+
+/** Waits for the fault of the victim, then lets another node do its work; a stopped one wakes later and must not complete anything. */
+async function replaced(stage: Stage, node: VictimNode): Promise<void> {
+  const { victim } = stage.plan
+  if (!victim) return
+  const fired = await node.fired()
+  if (fired && victim.action === 'kill') await node.exited
+  if (victim.role === 'receiver') await stage.callbackTo(0)
+  else await stage.calm(victim.role)
+  if (victim.action !== 'stop') return
+  await new Promise((resolve) => setTimeout(resolve, LONGEST_LEASE_MS * 1.5))
+  node.resume()
+  stage.note('resumed')
+}

@@ -1,0 +1,197 @@
+import { spawn } from 'node:child_process'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect as connectSocket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { migrate } from '../../../src/drivers/postgres/migrate.ts'
+import { connect } from '../../../src/drivers/postgres/pool.ts'
+import { packageRoot } from '../../../src/home.ts'
+import { emptyDatabase } from '../../support/database.ts'
+import { LONGEST_LEASE_MS } from '../node-roles.ts'
+import type { Stage } from '../stage.ts'
+import { expectedOf, perform, SMALL, workloadOf } from '../workload.ts'
+import type { Script } from './script.ts'
+import { bought } from './webhooks.ts'
+
+const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
+
+/** R1: three workers want the same deliveries. */
+export const manyWorkers: Script = {
+  async run(stage) {
+    for (let i = 0; i < 2; i++) await stage.victim(null, { role: 'worker' })
+    await stage.calm(...EVERYTHING)
+    const made = await perform(stage, workloadOf(stage.plan.seed, { ...SMALL, erp: 12 }))
+    stage.fire('three workers on one outbox', await stage.underWay())
+    return expectedOf(made)
+  },
+}
+
+/** R3: the clock of one worker is an hour ahead or behind, by the seed, and it dies with an order in hand. */
+export const wrongClock: Script = {
+  async run(stage) {
+    const ahead = stage.plan.seed % 2 ? 3_600_000 : -3_600_000
+    const node = await stage.victim({}, { clockAheadMs: ahead })
+    await stage.calm('worker', 'subscriber', 'reconciler')
+    const made = await perform(stage, workloadOf(stage.plan.seed, { ...SMALL, erp: 12 }))
+    const fired = await node.fired()
+    stage.fire(`clock ${ahead / 3_600_000} h`, fired?.inFlight ?? '')
+    return expectedOf(made)
+  },
+}
+
+/** P1 to P3: a delivery that throws, ends the process, or freezes it, by the seed, each time; the others of its batch go on. */
+export const poisonous: Script = {
+  async run(stage) {
+    const { victim } = stage.plan
+    await stage.calm('subscriber')
+    const acts = workloadOf(stage.plan.seed, { erp: 4, purchases: 1, paris: 0, changes: 0 })
+    const made = await perform(stage, acts)
+    const order = made.erp[0]
+    if (!order || !victim) throw new Error('nothing to poison')
+    const reference = `odoo-${order.id}`
+    const poisoned = () =>
+      stage.rows(`SELECT FROM delivery d JOIN binding b ON b.id = d.binding_id WHERE b.reference = $1 AND d.cause = 'poison'`, [reference])
+    for (let death = 0; death < MOST_DEATHS && (await poisoned()).length === 0; death++) {
+      const node = await stage.victim({ reference, nth: 1 })
+      const fired = await node.fired(20_000)
+      if (!fired) break
+      if (victim.action === 'kill') await node.exited
+      // Nobody sends SIGCONT: whoever watches a frozen worker ends it.
+      if (victim.action === 'stop' || victim.action === 'throw')
+        await new Promise((resolve) => setTimeout(resolve, victim.action === 'stop' ? 500 : LONGEST_LEASE_MS))
+      await node.end()
+      await stage.rows(`UPDATE hub_clock SET shift = shift + $1 * interval '1 ms'`, [LONGEST_LEASE_MS * 2])
+    }
+    await stage.calm('worker', 'reconciler')
+    await stage.eventually(async () => (await poisoned()).length > 0, 'the poison is named')
+    const others = () =>
+      stage.rows(
+        `SELECT FROM delivery d JOIN binding b ON b.id = d.binding_id WHERE b.reference <> $1 AND d.channel <> 'odoo' AND d.state = 'delivered' AND d.kind = 'order'`,
+        [reference],
+      )
+    await stage.eventually(async () => (await others()).length === 3, 'the others are delivered')
+    return null
+  },
+}
+
+const MOST_DEATHS = 12
+
+/** S1, S3: a migration adds a column, an index and a backfill while the present binary works, and goes on working on the new schema. */
+export const migratedUnderLoad: Script = {
+  async run(stage) {
+    await stage.calm(...EVERYTHING)
+    const acts = workloadOf(stage.plan.seed, { erp: 12, purchases: 3, paris: 2, changes: 0 })
+    const made = await perform(stage, acts.slice(0, 9))
+    const inFlight = await stage.underWay()
+    const watching = longestLock(stage)
+    await migrate({ url: stage.running.database.migratorUrl, folder: nextMigrations(), log: () => {} })
+    stage.fire('a column, an index and a backfill', inFlight)
+    await perform(stage, acts.slice(9), made)
+    stage.figures['ms of the longest lock wait'] = await watching.end()
+    stage.check((stage.figures['ms of the longest lock wait'] ?? 0) < 1_000, 'no lock is waited for longer than 1 s')
+    return expectedOf(made)
+  },
+}
+
+function nextMigrations(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'rosh-migrations-'))
+  for (const name of readdirSync(join(packageRoot, 'migrations'))) copyFileSync(join(packageRoot, 'migrations', name), join(folder, name))
+  writeFileSync(
+    join(folder, '9999_of_the_next_version.sql'),
+    `ALTER TABLE delivery ADD COLUMN next_version_note text;
+     CREATE INDEX delivery_next_version ON delivery (channel, created_at);
+     UPDATE delivery SET next_version_note = state WHERE state = 'delivered';`,
+  )
+  return folder
+}
+
+/** Samples how long any session of the hub has waited for a lock. */
+function longestLock(stage: Stage): { end(): Promise<number> } {
+  let longest = 0
+  let isOver = false
+  const sampling = (async () => {
+    while (!isOver) {
+      const rows = await stage.rows<{ ms: number }>(
+        `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start) * 1000), 0)::int AS ms FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name LIKE 'rosh%'`,
+      )
+      longest = Math.max(longest, rows[0]?.ms ?? 0)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  })()
+  return {
+    async end() {
+      isOver = true
+      await sampling
+      return longest
+    },
+  }
+}
+
+/** K15: the migrator dies midway; the same migrations then come to the same schema. */
+export const migratorDies: Script = {
+  async run(stage) {
+    await stage.calm(...EVERYTHING)
+    const made = await perform(stage, workloadOf(stage.plan.seed, SMALL))
+    const half = await emptyDatabase()
+    const program = fileURLToPath(new URL('../run-migrator.ts', import.meta.url))
+    const child = spawn(process.execPath, [program], {
+      env: { PATH: process.env.PATH, MIGRATE: JSON.stringify({ url: half.migratorUrl, dieAfter: 2 + (stage.plan.seed % 3) }) },
+      stdio: 'ignore',
+    })
+    const code = await new Promise((resolve) => child.once('exit', (status, signal) => resolve(signal ?? status)))
+    stage.fire('the migrator was killed midway', await stage.underWay())
+    stage.check(code === 'SIGKILL', `it died: ${String(code)}`)
+    await migrate({ url: half.migratorUrl, folder: join(packageRoot, 'migrations'), log: () => {} })
+    const pool = connect({ url: half.migratorUrl, role: null, max: 1, applicationName: 'half' })
+    const columns = `SELECT string_agg(table_name || '.' || column_name || ' ' || data_type, ',' ORDER BY table_name, column_name) AS all FROM information_schema.columns WHERE table_schema = 'public'`
+    const [{ all: rerun } = { all: '' }] = (await pool.query<{ all: string }>(columns)).rows
+    await pool.end()
+    await half.drop()
+    const [{ all: whole } = { all: '' }] = await stage.rows<{ all: string }>(columns)
+    stage.check(rerun === whole, 'the rerun comes to the same schema')
+    return expectedOf(made)
+  },
+}
+
+/** W7: bodies of 1 and 10 MB, one that never ends, slow senders and a thousand idle sockets: memory stays flat, others are answered. */
+export const greedySenders: Script = {
+  async run(stage) {
+    const { running } = stage
+    await stage.calm(...EVERYTHING)
+    const node = await stage.victim(null, { role: 'receiver' })
+    await stage.callbackTo(node.port)
+    const url = `http://127.0.0.1:${node.port}/webhooks/mercadolibre/${running.hub.config.mercadolibre.pathSecret.reveal()}`
+    const big = async (bytes: number): Promise<number> =>
+      fetch(url, { method: 'POST', body: Buffer.alloc(bytes, 'x') }).then(
+        (reply) => reply.arrayBuffer().then(() => reply.status),
+        () => 0,
+      )
+    for (let i = 0; i < 30; i++) await big(900_000)
+    const before = rssOf(node.pid)
+    const sockets = Array.from({ length: 1_000 }, () => connectSocket(node.port, '127.0.0.1').on('error', () => {}))
+    const slow = Array.from({ length: 50 }, () => {
+      const socket = connectSocket(node.port, '127.0.0.1').on('error', () => {})
+      socket.write(`POST /webhooks/mercadolibre/x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n`)
+      const dripping = setInterval(() => socket.write('1\r\nx\r\n'), 50)
+      socket.once('close', () => clearInterval(dripping))
+      return socket
+    })
+    for (let i = 0; i < 20; i++) await big(i % 2 ? 1_000_000 : 10_000_000)
+    const sale = await bought(stage)
+    stage.fire('1,000 idle sockets, 50 endless bodies, 20 oversized ones', `/orders/${sale.order_ids[0]}`)
+    const heard = () => stage.rows(`SELECT FROM inbound_event WHERE resource = $1`, [`/orders/${sale.order_ids[0]}`])
+    await stage.eventually(async () => (await heard()).length > 0, 'others are answered meanwhile', 10_000)
+    const after = rssOf(node.pid)
+    Object.assign(stage.figures, { 'MB before': before, 'MB after': after })
+    stage.check(after <= before * 1.1 + 10, `memory is flat: ${before} MB, then ${after} MB`)
+    for (const socket of [...sockets, ...slow]) socket.destroy()
+    await stage.callbackTo(0)
+    return { erpToMarketplace: 0, marketplaceToErp: 1 }
+  },
+}
+
+function rssOf(pid: number | undefined): number {
+  return Math.round((Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096) / 1e6)
+}

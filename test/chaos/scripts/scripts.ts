@@ -1,0 +1,63 @@
+import * as database from './database.ts'
+import { acceptedLate } from './deliveries.ts'
+import * as erp from './erp.ts'
+import * as marketplaces from './marketplaces.ts'
+import { matrix } from './matrix.ts'
+import * as nodes from './nodes.ts'
+import * as operators from './operators.ts'
+import { permanentErrors } from './permanent-errors.ts'
+import type { Script } from './script.ts'
+import * as tokens from './tokens.ts'
+import { permutedStates } from './webhook-orders.ts'
+import * as webhooks from './webhooks.ts'
+
+/** Every kind of scenario by the name that plans call it. */
+export const SCRIPTS: Record<string, Script> = {
+  matrix,
+  acceptedLate,
+  permanentErrors,
+  permutedStates,
+  restarted: database.restarted,
+  lockedOut: database.lockedOut,
+  readOnly: database.readOnly,
+  diskFull: database.diskFull,
+  staleSnapshot: database.staleSnapshot,
+  bigNumbers: database.bigNumbers,
+  manyRows: database.manyRows,
+  passwordChanged: database.passwordChanged,
+  erpAway: erp.erpAway,
+  lateCommit: erp.lateCommit,
+  strangeRecords: erp.strangeRecords,
+  betweenPolls: erp.betweenPolls,
+  erpRestored: erp.erpRestored,
+  askedToWait: marketplaces.askedToWait,
+  outage: marketplaces.outage,
+  strangeAnswers: marketplaces.strangeAnswers,
+  blackHole: marketplaces.blackHole,
+  wrongAddress: marketplaces.wrongAddress,
+  oneBad: marketplaces.oneBad,
+  manyWorkers: nodes.manyWorkers,
+  wrongClock: nodes.wrongClock,
+  poisonous: nodes.poisonous,
+  migratedUnderLoad: nodes.migratedUnderLoad,
+  migratorDies: nodes.migratorDies,
+  greedySenders: nodes.greedySenders,
+  auditLocked: operators.auditLocked,
+  replaysInFlight: operators.replaysInFlight,
+  operatorDies: operators.operatorDies,
+  injectedWords: operators.injectedWords,
+  loopingAgent: operators.loopingAgent,
+  stalePlan: operators.stalePlan,
+  tokenEnds: tokens.tokenEnds,
+  twentyRefreshes: tokens.twentyRefreshes,
+  diedBeforeSave: tokens.diedBeforeSave,
+  invalidGrant: tokens.invalidGrant,
+  receiverEnds: webhooks.receiverEnds,
+  duplicates: webhooks.duplicates,
+  dayLate: webhooks.dayLate,
+  conflicting: webhooks.conflicting,
+  timestamps: webhooks.timestamps,
+  hostileBodies: webhooks.hostileBodies,
+  lostForGood: webhooks.lostForGood,
+  toldBeforeAnswered: webhooks.toldBeforeAnswered,
+}

@@ -1,0 +1,137 @@
+// `npm run soak`: the hub under random kills, freezes and restarts of PostgreSQL for as long as asked, watched every second.
+import { parseArgs } from 'node:util'
+import { ownServer } from '../support/own-server.ts'
+import { setup } from '../support/global-setup.ts'
+import { reportText } from './auditor/report.ts'
+import { judged } from './judge.ts'
+import { Plan } from './plan.ts'
+import { type Fleet, startFleet } from './soak-nodes.ts'
+import { isLong, type Samples, samplesOf } from './soak-samples.ts'
+import { openStage, type Stage } from './stage.ts'
+import { expectedOf, type Made, nothingMade, perform, workloadOf } from './workload.ts'
+
+const HELP = `npm run soak -- [options]
+
+  --minutes N       how long orders are made and nodes are killed (default 30)
+  --seed N          of the workload and of the kills (default 1)
+  --per-second N    orders made a second (default 3)
+  --help            this text
+
+Five nodes as processes of their own; every 6 s or so one is killed with -9, every 20 s one is frozen, every 3 minutes PostgreSQL is restarted.
+Each second: conservation, no second order under a reference, the longest transaction. At the end the auditor judges everything.
+The exit code is 1 when anything was lost, doubled or unequal, or an invariant did not hold.
+`
+
+const KILL_EVERY_MS = 6_000
+const FREEZE_EVERY_MS = 20_000
+const RESTART_EVERY_MS = 180_000
+const SETTLE_MS = 300_000
+
+interface Options {
+  minutes: number
+  seed: number
+  perSecond: number
+}
+
+async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
+  const server = await ownServer()
+  const plan = Plan.parse({ id: 'soak', row: 'soak', title: `soak of ${minutes} min`, script: 'soak', seed })
+  const stage = await openStage(plan, { hub: { database: () => server.clone() } })
+  const fleet = await startFleet(stage)
+  const samples = samplesOf(stage)
+  const made = nothingMade()
+  const until = Date.now() + minutes * 60_000
+  const isOver = (): boolean => Date.now() > until
+  const restarts = { count: 0 }
+  try {
+    await Promise.all([
+      every(1_000, isOver, () => samples.take()),
+      every(1_000, isOver, () => makeOrders(stage, made, perSecond)),
+      every(KILL_EVERY_MS, isOver, () => fleet.kill()),
+      every(FREEZE_EVERY_MS, isOver, () => fleet.freeze(1_000 + stage.random() * 5_000)),
+      every(RESTART_EVERY_MS, isOver, async () => {
+        restarts.count += 1
+        await server.restart(restarts.count % 2 ? 'SIGINT' : 'SIGQUIT', 500)
+      }),
+      every(15_000, isOver, () => Promise.resolve(say(progressOf({ made, fleet, samples, restarts: restarts.count }, until)))),
+    ])
+    say('settling')
+    const report = await judged(stage.running, expectedOf(made), SETTLE_MS)
+    say(`\n${reportText(report)}\n${tableOf({ made, fleet, samples, restarts: restarts.count }, minutes)}`)
+    return report.breaches.length === 0 && samples.breaches.length === 0 ? 0 : 1
+  } finally {
+    await stage.close()
+    server.end()
+  }
+}
+
+interface State {
+  made: Made
+  fleet: Fleet
+  samples: Samples
+  restarts: number
+}
+
+const ordersOf = (made: Made): number => made.erp.length + made.purchases.length + made.paris.length
+
+let drawn = 0
+
+/** A second's worth of orders, and now and then a change to one of them. */
+async function makeOrders(stage: Stage, made: Made, perSecond: number): Promise<void> {
+  drawn += 1
+  const erp = Math.ceil(perSecond * 0.6)
+  const size = { erp, purchases: Math.max(0, perSecond - erp - (drawn % 2)), paris: drawn % 2, changes: drawn % 3 === 0 ? 1 : 0 }
+  await perform(stage, workloadOf(stage.plan.seed * 1_000_000 + drawn, size), made)
+}
+
+async function every(ms: number, isOver: () => boolean, act: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    if (isOver()) return
+    await act()
+  }
+}
+
+function progressOf({ made, fleet, samples, restarts }: State, until: number): string {
+  const left = Math.max(0, Math.round((until - Date.now()) / 1_000))
+  const bad = samples.breaches.length === 0 ? 'no breach' : `${samples.breaches.length} BREACHES, first: ${samples.breaches[0]}`
+  return `${left} s left: ${ordersOf(made)} orders, ${fleet.kills} kills, ${fleet.stops} freezes, ${restarts} restarts, ${samples.taken} samples, ${bad}`
+}
+
+function tableOf({ made, fleet, samples, restarts }: State, minutes: number): string {
+  const rows: [string, string | number][] = [
+    ['minutes', minutes],
+    ['orders made', ordersOf(made)],
+    ['nodes killed', fleet.kills],
+    ['nodes frozen', fleet.stops],
+    ['PostgreSQL restarts', restarts],
+    ['samples', samples.taken],
+    ['samples without an answer', samples.missed],
+    ['longest idle transaction, ms', `${samples.longestTransactionMs}${isLong(samples) ? ' (a frozen or killed node held it)' : ''}`],
+    ['breaches in samples', samples.breaches.length],
+  ]
+  return [...rows.map(([name, value]) => `${name.padEnd(30)} ${value}`), ...samples.breaches.slice(0, 20), ''].join('\n')
+}
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+async function main(): Promise<number> {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({ options: { minutes: text, seed: text, 'per-second': text, help: { type: 'boolean' } } })
+  if (values.help) {
+    say(HELP)
+    return 0
+  }
+  const end = setup()
+  try {
+    return await soak({
+      minutes: Number(values.minutes ?? 30),
+      seed: Number(values.seed ?? 1),
+      perSecond: Number(values['per-second'] ?? 3),
+    })
+  } finally {
+    await end()
+  }
+}
+
+process.exitCode = await main()
