@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { InboundEvent, Reading } from '../../core/inbound-event.ts'
 import type { SweepPage } from '../../ports/marketplace.ts'
@@ -70,8 +71,12 @@ const MOST_FEED_PAGES = 40
 export async function missedOrderEvents(client: MeliClient, account: ConnectedAccount, signal: AbortSignal): Promise<Reading> {
   const events: InboundEvent[] = []
   for (const topic of ORDER_TOPICS) {
+    let before: unknown[] = []
     for (let page = 0; page < MOST_FEED_PAGES; page++) {
       const rows = await feedPage(client, { appId: account.appId, topic, offset: page * FEED_LIMIT }, signal)
+      // A feed that does not page shows the same rows for ever.
+      if (isDeepStrictEqual(rows, before)) break
+      before = rows
       events.push(...rows.flatMap((row) => ownEvent(row, account)))
       if (rows.length < FEED_LIMIT) break
     }
