@@ -3,15 +3,11 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import type { AuditInput } from './world.ts'
 
-export interface AuditArguments {
-  databaseUrl: string
-  ledgers: { odoo: string; meli: string; paris: string }
-  /** The hub's YAML file, null: none, so the default routing holds. */
-  hubFile: string | null
-  incidents: string | null
-  quietSeconds: number
+export interface AuditArguments extends AuditInput {
   json: boolean
+  watch: boolean
 }
 
 /** An argument that cannot be used; its message names the argument and the fix. */
@@ -24,7 +20,13 @@ export const USAGE = `audit:ledgers [options]
   --config FILE          the hub's YAML file, default the home's hub.yaml, ROSH_CONFIG, or the one that the hub starts with
   --incidents FILE|none  what is meant to be wrong; default seed/monday-incidents.json while the home's hub is a demo (npm start), else none
   --quiet-seconds N      what changed within the last N seconds is not judged yet, default 30
+  --record FILE          the run record of a harness: seed, injected scenarios, faulty channels; names the command that replays it
+  --samples FILE         what a sampler wrote beside the run; without it I8 and I9 are not judged
+  --scenario D5,A4       injected rows of the failure catalogue, beside those of the record; each takes out what it must
+  --canaries FILE        {"personal": [...], "secrets": [...]} that must stand nowhere, beside the ledgers' own buyers and path secrets
+  --scan FILE            a log or a tool's output to look for them in; may be given several times
   --json                 one JSON object instead of the table
+  --watch                looks again and again, one JSON line each: how many orders agree, how many incidents show
 Exit code: 0 no breach, 1 a breach, 2 the audit could not be made.`
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -42,7 +44,13 @@ export function readArguments(argv: readonly string[], env: Record<string, strin
     hubFile: hubFileOf(values.config ?? env.ROSH_CONFIG, home, isDemo),
     incidents: incidentsOf(values.incidents, isDemo),
     quietSeconds,
+    record: optional(values.record, '--record'),
+    samples: optional(values.samples, '--samples'),
+    canaries: optional(values.canaries, '--canaries'),
+    scan: (values.scan ?? []).map((path) => existing(path, '--scan')),
+    scenarios: (values.scenario ?? '').split(',').filter(Boolean),
     json: values.json ?? false,
+    watch: values.watch ?? false,
   }
 }
 
@@ -58,7 +66,13 @@ function parsed(argv: readonly string[]) {
         config: text,
         incidents: text,
         'quiet-seconds': text,
+        record: text,
+        samples: text,
+        canaries: text,
+        scenario: text,
+        scan: { type: 'string', multiple: true },
         json: { type: 'boolean' },
+        watch: { type: 'boolean' },
       },
     }).values
   } catch (error) {
@@ -102,6 +116,8 @@ function isDemoHome(home: string): boolean {
   const read = Instance.safeParse(jsonIn(path, '--home'))
   return read.success && read.data.demo
 }
+
+const optional = (path: string | undefined, argument: string): string | null => (path === undefined ? null : existing(path, argument))
 
 function existing(path: string, argument: string): string {
   const full = resolve(path)

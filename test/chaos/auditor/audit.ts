@@ -1,9 +1,20 @@
-import type { Breach } from './breach.ts'
+import { type Breach, INVARIANTS, type Invariant, invariantOf } from './breach.ts'
 import { checkErpBorn, type OrderCheck } from './check-erp-born.ts'
 import { checkSales, checkStrays } from './check-sales.ts'
-import { checkIncident, type IncidentResult, readIncidents } from './incidents.ts'
-import { checkInvariants } from './invariants.ts'
-import { type AuditInput, readWorld } from './world.ts'
+import { auditHolds } from './checks/audit-log.ts'
+import { nothingLeaks } from './checks/canaries.ts'
+import { nothingVanishes } from './checks/conservation.ts'
+import { foldedAgain } from './checks/fold.ts'
+import { healthyChannelsComplete } from './checks/isolation.ts'
+import { noStaleFinish } from './checks/leases.ts'
+import { onlyOwnedFieldsChange } from './checks/owned-fields.ts'
+import { requestsAreAccountedFor } from './checks/requests.ts'
+import { retriesHold } from './checks/retries.ts'
+import { transactionsAreShort } from './checks/transactions.ts'
+import { checkIncident, type Incident, type IncidentResult, readIncidents } from './incidents.ts'
+import { isExcepted } from './run-record.ts'
+import { timelineOf } from './timeline.ts'
+import { type AuditInput, readWorld, type World } from './world.ts'
 
 export interface AuditReport {
   checked: { erpToMarketplace: number; marketplaceToErp: number }
@@ -14,50 +25,116 @@ export interface AuditReport {
   unequal: number
   /** Every other breach, by its invariant. */
   invariants: number
+  /** How each of I1 to I15 was judged: how many breaches, or why it was not judged whole. */
+  judged: Record<Invariant, { breaches: number; excepted: number; note: string | null }>
   /** Of the declared ones: as declared, and put right by a person since. */
   incidents: { declared: number; ok: number; repaired: number }
   breaches: Breach[]
+  /** Of the run record: what makes the run again. */
+  replay: { seed: string; command: string } | null
 }
 
-/** Starts from the ledgers, reads the base tables, and answers every breach. Reads only. */
-export async function audit(input: AuditInput & { incidents: string | null }): Promise<AuditReport> {
-  const world = await readWorld(input)
+/** Starts from the ledgers, reads the base tables, and answers every breach of I1 to I15. Reads only. */
+export async function audit(input: AuditInput): Promise<AuditReport> {
+  return judge(await readWorld(input), input).report
+}
+
+export interface Judged {
+  check: OrderCheck
+  /** What the incident list says of it. */
+  declared: Incident | undefined
+}
+
+/** The same of a world that was read already, with the verdict on each order. */
+export function judge(world: World, input: Pick<AuditInput, 'incidents'>): { report: AuditReport; judged: Judged[] } {
   const incidents = readIncidents(input.incidents)
   const erpBorn = checkErpBorn(world)
   const sales = checkSales(world)
   const checks = [...erpBorn, ...sales]
-  const isNamed = (check: OrderCheck, reference: string): boolean => check.names.includes(reference.toUpperCase())
-  const declaredOf = (check: OrderCheck) => incidents.find((incident) => isNamed(check, incident.reference))
-  const results: IncidentResult[] = incidents.map((incident) =>
-    checkIncident(
-      incident,
-      checks.find((check) => isNamed(check, incident.reference)),
-      world,
-    ),
-  )
+  const byName = new Map(checks.toReversed().flatMap((check) => check.names.map((name) => [name, check] as const)))
+  const declaredOf = new Map(incidents.flatMap((incident) => [[byName.get(incident.reference.toUpperCase()), incident] as const]))
+  const results = incidents.map((incident) => checkIncident(incident, byName.get(incident.reference.toUpperCase()), world))
   const settled = checks.filter((check) => check.settled)
-  const breaches = [
-    ...settled.flatMap((check) => check.breaches.filter((breach) => isJudged(breach, declaredOf(check)?.declared.cause))),
+  const found = [
+    ...settled.flatMap((check) => check.breaches.filter((one) => isJudged(one, declaredOf.get(check)?.declared.cause))),
     ...checkStrays(world),
-    ...checkInvariants(world),
+    ...everyInvariant(world),
     ...results.flatMap((result) => result.breach ?? []),
   ]
+  const excepted = found.filter((one) => isExceptedHere(one, world))
+  const breaches = found.filter((one) => !excepted.includes(one))
+  for (const one of breaches.slice(0, MOST_TIMELINES)) one.timeline = timelineOf(one, checks, world)
   const inScope = (some: OrderCheck[]): number => some.filter((check) => check.settled && check.inScope).length
-  const count = (kind: Breach['kind']): number => breaches.filter((breach) => breach.kind === kind).length
+  const count = (kind: Breach['kind']): number => breaches.filter((one) => one.kind === kind).length
   return {
-    checked: { erpToMarketplace: inScope(erpBorn), marketplaceToErp: inScope(sales) },
-    unsettled: checks.length - settled.length,
-    lost: count('lost'),
-    doubled: count('doubled'),
-    unequal: count('unequal'),
-    invariants: breaches.length - count('lost') - count('doubled') - count('unequal') - count('incident'),
-    incidents: {
-      declared: incidents.length,
-      ok: results.filter((result) => result.breach === null && !result.repaired).length,
-      repaired: results.filter((result) => result.repaired).length,
+    judged: checks.map((check) => ({ check, declared: declaredOf.get(check) })),
+    report: {
+      checked: { erpToMarketplace: inScope(erpBorn), marketplaceToErp: inScope(sales) },
+      unsettled: checks.length - settled.length,
+      lost: count('lost'),
+      doubled: count('doubled'),
+      unequal: count('unequal'),
+      invariants: breaches.length - count('lost') - count('doubled') - count('unequal') - count('incident'),
+      judged: judgedOf(breaches, excepted, world),
+      incidents: incidentsOf(results),
+      breaches,
+      replay: replayOf(world),
     },
-    breaches,
   }
+}
+
+/** Of hundreds of breaches the first ones tell the story. */
+const MOST_TIMELINES = 50
+
+function everyInvariant(world: World): Breach[] {
+  return [
+    ...requestsAreAccountedFor(world),
+    ...foldedAgain(world),
+    ...auditHolds(world),
+    ...transactionsAreShort(world),
+    ...healthyChannelsComplete(world),
+    ...retriesHold(world),
+    ...noStaleFinish(world),
+    ...nothingVanishes(world),
+    ...nothingLeaks(world),
+    ...onlyOwnedFieldsChange(world),
+  ]
+}
+
+function isExceptedHere(found: Breach, { record }: World): boolean {
+  const invariant = invariantOf(found)
+  return invariant !== null && record !== null && isExcepted(invariant, found.at, record)
+}
+
+function judgedOf(breaches: readonly Breach[], excepted: readonly Breach[], world: World): AuditReport['judged'] {
+  const count = (some: readonly Breach[], invariant: Invariant): number => some.filter((one) => invariantOf(one) === invariant).length
+  const entries = INVARIANTS.map((invariant): [Invariant, AuditReport['judged'][Invariant]] => [
+    invariant,
+    { breaches: count(breaches, invariant), excepted: count(excepted, invariant), note: noteOn(invariant, world) },
+  ])
+  return Object.fromEntries(entries) as AuditReport['judged']
+}
+
+/** What the given files leave out. */
+function noteOn(invariant: Invariant, { samples, files }: World): string | null {
+  const isSampled = samples.length > 0
+  if (!isSampled && (invariant === 'I8' || invariant === 'I9')) return 'not judged: no --samples'
+  if (!isSampled && (invariant === 'I10' || invariant === 'I11' || invariant === 'I12')) return 'by the tables alone: no --samples'
+  if (files.length === 0 && (invariant === 'I13' || invariant === 'I14')) return 'in the tables alone: no --scan'
+  return null
+}
+
+function incidentsOf(results: readonly IncidentResult[]): AuditReport['incidents'] {
+  return {
+    declared: results.length,
+    ok: results.filter((result) => result.breach === null && !result.repaired).length,
+    repaired: results.filter((result) => result.repaired).length,
+  }
+}
+
+function replayOf({ record }: World): AuditReport['replay'] {
+  if (record?.seed === undefined || record.file === undefined) return null
+  return { seed: String(record.seed), command: `npm run chaos -- --replay ${record.file}` }
 }
 
 // A declared incident answers for what its order lacks; a doubled order is one only where that is what was declared, and an order

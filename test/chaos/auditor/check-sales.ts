@@ -3,7 +3,7 @@ import type { OrderCheck } from './check-erp-born.ts'
 import { type Difference, differences, erpFulfilment, hubView } from './compare.ts'
 import type { ErpOrder } from './erp-ledger.ts'
 import type { BindingRow, SilverRow } from './hub-tables.ts'
-import { OUR_REFERENCE, type Sale } from './sales.ts'
+import { OUR_REFERENCE, type Sale, saleLabel } from './sales.ts'
 import { namesOf, type World } from './world.ts'
 
 /** Every sale of a connected account: exactly one order of the ERP, and the same content. */
@@ -42,7 +42,6 @@ function checkSale(world: World, sale: Sale): OrderCheck {
   }
 }
 
-const saleLabel = (channel: string, key: string): string => `${channel.startsWith('paris') ? 'PARIS' : 'ML'}-${key}`
 const baseOf = (reference: string | null): string | null => reference?.replace(/-g\d+$/, '') ?? null
 
 function doubled({ world, silver, sale, label }: Found, copies: readonly ErpOrder[]): Breach[] {

@@ -103,9 +103,13 @@ function isOurs(shown: Snapshot, createdBy: 'client' | 'admin'): boolean {
 }
 
 function goods(shown: Snapshot) {
-  return shown.lines
-    .filter((line) => !['line_section', 'line_note', 'line_subsection'].includes(line.display_type ?? ''))
-    .map((line) => ({ sku: line.sku ?? '', quantity: line.quantity, unitPriceMinor: unitPrice(line, shown.currency) }))
+  return (
+    shown.lines
+      .filter((line) => !['line_section', 'line_note', 'line_subsection'].includes(line.display_type ?? ''))
+      // A confirmed line cannot be removed: nothing of it is left when its sale was cancelled.
+      .filter((line) => line.quantity !== 0)
+      .map((line) => ({ sku: line.sku ?? '', quantity: line.quantity, unitPriceMinor: unitPrice(line, shown.currency) }))
+  )
 }
 
 function unitPrice(line: { quantity: number; price_total: number }, currency: string | null): number | null {

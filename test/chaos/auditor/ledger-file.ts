@@ -34,7 +34,12 @@ export type OrderLine = Extract<LedgerLine, { kind: 'order' }>
 
 /** Every line of a simulator's ledger, oldest first. A torn last line (still being written) is left out. */
 export function readLedger(path: string): LedgerLine[] {
-  const lines = readFileSync(path, 'utf8').split('\n')
+  return readLedgerText(readFileSync(path, 'utf8'), path)
+}
+
+/** The same of text that was read already. */
+export function readLedgerText(content: string, path: string): LedgerLine[] {
+  const lines = content.split('\n')
   const last = lines.length - 1
   return lines.flatMap((text, at) => {
     if (text === '') return []

@@ -10,6 +10,8 @@ export interface Sale extends SeenOrder {
   held: boolean
 }
 
+export const saleLabel = (channel: string, key: string): string => `${channel.startsWith('paris') ? 'PARIS' : 'ML'}-${key}`
+
 export const OUR_REFERENCE = /^odoo-(\d+)(?:-g(\d+))?$/
 
 /** Orders that were born at the marketplace, a pack as one. */

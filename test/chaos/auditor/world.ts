@@ -1,52 +1,101 @@
+import { type Canaries, readCanaries } from './checks/canaries.ts'
 import { type ErpOrder, readErpOrders } from './erp-ledger.ts'
 import { type Routing, readRouting } from './hub-file.ts'
-import { type BindingRow, type HubTables, readHubTables, type SilverRow } from './hub-tables.ts'
+import { type AttemptRow, type BindingRow, type HubTables, readHubTables, type SilverRow } from './hub-tables.ts'
 import { type LedgerLine, readLedger } from './ledger-file.ts'
 import { type MarketplaceOrder, readMeliOrders, readParisOrders } from './marketplace-ledgers.ts'
-import { type Sale, salesOf } from './sales.ts'
+import { readRecord, type RunRecord } from './run-record.ts'
+import { readSamples, type Sample } from './sample-file.ts'
+import { type Sale, saleLabel, salesOf } from './sales.ts'
 
 export interface AuditInput {
   databaseUrl: string
   ledgers: { odoo: string; meli: string; paris: string }
   hubFile: string | null
   quietSeconds: number
+  incidents: string | null
+  /** A run record (`run-record.ts`): seed, injected rows of the catalogue, faulty channels. */
+  record?: string | null
+  /** A sampler's file (`sample-file.ts`): without it I8 and I9 are not judged, I10 to I12 by the tables alone. */
+  samples?: string | null
+  /** Planted strings (`checks/canaries.ts`) to look for beside those of the ledgers. */
+  canaries?: string | null
+  /** Logs and tool outputs, text files. */
+  scan?: readonly string[]
+  /** Rows of the failure catalogue that were injected, beside those of the record. */
+  scenarios?: readonly string[]
+}
+
+export interface Lines {
+  odoo: LedgerLine[]
+  meli: LedgerLine[]
+  paris: LedgerLine[]
 }
 
 /** Everything that the checks look at: the ledgers first, the hub's tables beside them. */
 export interface World {
-  lines: { odoo: LedgerLine[]; meli: LedgerLine[]; paris: LedgerLine[] }
+  lines: Lines
   erp: ErpOrder[]
   market: MarketplaceOrder[]
   sales: Sale[]
   routing: Routing
   hub: HubTables
+  record: (Pick<RunRecord, 'scenarios' | 'faultyChannels' | 'lostWindow'> & Partial<RunRecord>) | null
+  samples: Sample[]
+  canaries: Canaries
+  files: readonly string[]
   /** What changed after this instant is not judged yet. Milliseconds since the epoch. */
   quietSince: number
+  /** The same by the hub's clock, which a test may have shifted. */
+  hubQuietSince: number
   silverOf(origin: string, key: string): SilverRow | undefined
   bindingOf(silver: SilverRow | undefined, channel: string): BindingRow | undefined
   attemptsOf(silver: SilverRow | undefined): string[]
+  /** What people call a silver order. */
+  nameOf(orderId: string): string
 }
 
 export async function readWorld(input: AuditInput): Promise<World> {
-  const quietSince = Date.now() - input.quietSeconds * 1000
+  const { odoo, meli, paris } = input.ledgers
+  return worldOf(input, () => ({ odoo: readLedger(odoo), meli: readLedger(meli), paris: readLedger(paris) }))
+}
+
+/** The world with ledgers that the caller reads. */
+export async function worldOf(input: AuditInput, readLines: () => Lines): Promise<World> {
+  const quietMs = input.quietSeconds * 1000
+  const quietSince = Date.now() - quietMs
   // The tables first: whatever a ledger then shows beyond them is younger, and the quiet window leaves it out.
   const hub = await readHubTables(input.databaseUrl, input.quietSeconds)
-  const lines = { odoo: readLedger(input.ledgers.odoo), meli: readLedger(input.ledgers.meli), paris: readLedger(input.ledgers.paris) }
+  const lines = readLines()
   const market = [...readMeliOrders(lines.meli), ...readParisOrders(lines.paris)]
+  const erp = readErpOrders(lines.odoo)
   return {
     lines,
-    erp: readErpOrders(lines.odoo),
+    erp,
     market,
     sales: salesOf(market),
     routing: readRouting(input.hubFile),
     hub,
+    record: recordOf(input),
+    samples: readSamples(input.samples ?? null),
+    canaries: readCanaries(input.canaries ?? null),
+    files: input.scan ?? [],
     quietSince,
-    ...indexesOf(hub),
+    hubQuietSince: (hub.channel[0]?.now_ms ?? Date.now()) - quietMs,
+    ...indexesOf(hub, erp),
   }
 }
 
-function indexesOf(hub: HubTables): Pick<World, 'silverOf' | 'bindingOf' | 'attemptsOf'> {
+function recordOf({ record, scenarios = [] }: AuditInput): World['record'] {
+  const read = readRecord(record ?? null)
+  if (read === null) return scenarios.length === 0 ? null : { scenarios: [...scenarios], faultyChannels: [], lostWindow: null }
+  return { ...read, scenarios: [...read.scenarios, ...scenarios] }
+}
+
+function indexesOf(hub: HubTables, erp: readonly ErpOrder[]): Pick<World, 'silverOf' | 'bindingOf' | 'attemptsOf' | 'nameOf'> {
   const silver = new Map(hub.silver.map((row) => [`${row.origin} ${row.order_key}`, row]))
+  const byId = new Map(hub.silver.map((row) => [row.id, row]))
+  const labels = new Map(erp.map((order) => [order.id, order.clientOrderRef ?? order.name]))
   const bindings = new Map(hub.binding.map((row) => [`${row.order_id} ${row.channel}`, row]))
   const orderOfDelivery = new Map(hub.delivery.map((row) => [row.id, row.order_id]))
   const orderOfEvent = new Map(hub.event.map((row) => [row.id, row.order_id]))
@@ -57,11 +106,17 @@ function indexesOf(hub: HubTables): Pick<World, 'silverOf' | 'bindingOf' | 'atte
   return {
     silverOf: (origin, key) => silver.get(`${origin} ${key}`),
     bindingOf: (row, channel) => bindings.get(`${row?.id} ${channel}`),
-    attemptsOf: (row) =>
-      (row === undefined ? [] : (attempts.get(row.id) ?? [])).map(
-        (a) => `${a.id} ${a.purpose} ${a.operation}@${a.channel} ${a.outcome ?? 'open'}`,
-      ),
+    attemptsOf: (row) => (row === undefined ? [] : (attempts.get(row.id) ?? [])).map(attemptText),
+    nameOf(orderId) {
+      const row = byId.get(orderId)
+      if (!row) return `silver_order ${orderId}`
+      return row.origin === 'odoo' ? (labels.get(row.order_key) ?? `odoo-${row.order_key}`) : saleLabel(row.origin, row.order_key)
+    },
   }
+}
+
+export function attemptText({ id, purpose, operation, channel, outcome }: AttemptRow): string {
+  return `${id} ${purpose} ${operation}@${channel} ${outcome ?? 'open'}`
 }
 
 /** Everything that a person may call an order, upper case. */

@@ -29,12 +29,12 @@ const order = fc.nat({ max: 7 })
 
 // The gate's closed circuit, pauses and dead letters come from these too; the healing at the end undoes what only a person undoes.
 const aFate: fc.Arbitrary<Fate> = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom<Fate>('late', 'answer-lost', 'no-answer', 'stale') },
+  { weight: 4, arbitrary: fc.constantFrom<Fate>('late', 'late', 'late', 'answer-lost', 'stale') },
   { weight: 2, arbitrary: fc.constantFrom<Fate>('answer-spoilt', ...INTEGRATION_ERROR_CODES.filter((code) => code !== 'unsupported')) },
 )
 
 const aRound = fc
-  .record({ node, round: fc.constantFrom(...ROUNDS, 'deliver', 'deliver', 'collect', 'apply'), channel })
+  .record({ node, round: fc.constantFrom(...ROUNDS, 'deliver', 'deliver', 'deliver', 'deliver', 'collect', 'collect', 'apply'), channel })
   .map(({ round, ...rest }): Action => {
     const atMarket = (round === 'apply' || round === 'sweep') && rest.channel === 'odoo'
     return { do: 'round', ...rest, round: round as Round, channel: atMarket ? MARKETPLACES[0] : rest.channel }

@@ -1,20 +1,19 @@
-import { type Breach, breach } from './breach.ts'
-import type { AttemptRow } from './hub-tables.ts'
-import type { LedgerLine } from './ledger-file.ts'
-import type { World } from './world.ts'
+import { type Breach, breach } from '../breach.ts'
+import type { AttemptRow } from '../hub-tables.ts'
+import type { LedgerLine } from '../ledger-file.ts'
+import { attemptText, type World } from '../world.ts'
 
 type RequestLine = Extract<LedgerLine, { kind: 'request' }>
 
-/** The invariants that need no order to be matched: I1, I3, I5, I6 and I12, from base tables and ledgers alone. */
-export function checkInvariants(world: World): Breach[] {
+/** I1, I3, I5 and I6: every webhook, order and request that a ledger shows is accounted for in the base tables. */
+export function requestsAreAccountedFor(world: World): Breach[] {
   return [
     ...acknowledgedIsStored(world),
     ...acceptedIsAccountedFor(world),
     ...everyErpOrderIsKnown(world),
     ...everyRequestIsAnAttempt(world),
     ...everyAttemptEnds(world),
-    ...oneCreateABinding(world),
-    ...versionsAddUp(world),
+    ...replaysChangeNothing(world),
   ]
 }
 
@@ -34,6 +33,7 @@ function acknowledgedIsStored({ lines, hub, quietSince }: World): Breach[] {
     return [
       breach('I1', '-', `a webhook was answered ${line.status} and no inbound_request holds its bytes`, {
         field: 'inbound_request',
+        at: Date.parse(line.at),
         ledger: `webhook line ${line.seq}, body ${line.bodySha256.slice(0, 12)}`,
       }),
     ]
@@ -44,7 +44,7 @@ function acknowledgedIsStored({ lines, hub, quietSince }: World): Breach[] {
 const isYoung = (line: LedgerLine, quietSince: number): boolean => Date.parse(line.at) > quietSince
 
 /** I1: an accepted request holds its events, and none of them waits in limbo. */
-function acceptedIsAccountedFor({ hub }: World): Breach[] {
+function acceptedIsAccountedFor({ hub, nameOf }: World): Breach[] {
   return [
     ...hub.request
       .filter((row) => row.verdict === 'accepted' && row.events === 0)
@@ -59,9 +59,16 @@ function acceptedIsAccountedFor({ hub }: World): Breach[] {
     ...hub.delivery
       .filter((row) => row.overdue && !row.leased && !isHeld(row.channel, hub.channel))
       .map((row) =>
-        breach('I3', `delivery ${row.id}`, `${row.state} at ${row.channel}, due, and nobody takes it`, { field: 'delivery.state' }),
+        breach('I3', nameOfDelivery(row, nameOf), `delivery ${row.id} is ${row.state} at ${row.channel}, due, and nobody takes it`, {
+          field: 'delivery.state',
+          orderId: row.order_id,
+        }),
       ),
   ]
+}
+
+function nameOfDelivery({ id, order_id }: { id: string; order_id: string | null }, nameOf: World['nameOf']): string {
+  return order_id === null ? `delivery ${id}` : nameOf(order_id)
 }
 
 // An open circuit, a pause and an empty bucket hold rows back on purpose.
@@ -88,7 +95,15 @@ function everyErpOrderIsKnown(world: World): Breach[] {
     ),
     ...hub.delivery
       .filter((row) => row.state === 'dead' && row.cause === null)
-      .map((row) => breach('I3', `delivery ${row.id}`, 'dead without a cause', { field: 'delivery.cause' })),
+      .map((row) =>
+        breach('I3', nameOfDelivery(row, world.nameOf), `delivery ${row.id} is dead without a cause`, {
+          field: 'delivery.cause',
+          orderId: row.order_id,
+        }),
+      ),
+    ...hub.quarantine
+      .filter((row) => row.open && row.cause === '')
+      .map((row) => breach('I3', row.erp_name, 'quarantined without a cause', { field: 'erp_quarantine.cause' })),
     ...hub.event
       .filter((row) => row.state === 'dead' && row.cause === null)
       .map((row) =>
@@ -96,14 +111,13 @@ function everyErpOrderIsKnown(world: World): Breach[] {
       ),
     ...hub.silver
       .filter((row) => row.observations === 0)
-      .map((row) =>
-        breach('I3', `${row.origin} ${row.order_key}`, 'a silver order without an observation of its origin', { field: 'observation' }),
-      ),
+      .map((row) => breach('I3', world.nameOf(row.id), 'a silver order without an observation of its origin', { field: 'observation' })),
   ]
 }
 
 /** I5: a request that serves a delivery or an event has one attempt; reads that serve neither carry no request id. */
-function everyRequestIsAnAttempt({ lines, hub, quietSince }: World): Breach[] {
+function everyRequestIsAnAttempt(world: World): Breach[] {
+  const { lines, hub, quietSince } = world
   const attempts = new Map(hub.attempt.map((row) => [row.id, row]))
   const seen = new Map<string, string[]>()
   const breaches: Breach[] = []
@@ -122,7 +136,7 @@ function everyRequestIsAnAttempt({ lines, hub, quietSince }: World): Breach[] {
   for (const [id, its] of seen)
     if (its.length > 1)
       breaches.push(
-        breach('I5', orderOf(attempts.get(id), hub), `attempt ${id} stands for ${its.length} requests`, {
+        breach('I5', orderOf(attempts.get(id), world), `attempt ${id} stands for ${its.length} requests`, {
           field: 'attempt',
           ledger: its.join('; '),
         }),
@@ -130,9 +144,9 @@ function everyRequestIsAnAttempt({ lines, hub, quietSince }: World): Breach[] {
   for (const row of hub.attempt)
     if ((row.outcome === 'ok' || row.outcome === 'rejected') && !seen.has(row.id))
       breaches.push(
-        breach('I5', orderOf(row, hub), `attempt ${row.id} ended ${row.outcome} and ${row.channel} saw no such request`, {
+        breach('I5', orderOf(row, world), `attempt ${row.id} ended ${row.outcome} and ${row.channel} saw no such request`, {
           field: 'attempt',
-          attempts: [textOf(row)],
+          attempts: [attemptText(row)],
         }),
       )
   return breaches
@@ -141,6 +155,7 @@ function everyRequestIsAnAttempt({ lines, hub, quietSince }: World): Breach[] {
 function ofRequest(system: string, line: RequestLine, message: string): Breach {
   return breach('I5', '-', `${message}: ${line.method} ${line.path.split('?')[0]} at ${system}`, {
     field: 'attempt',
+    at: Date.parse(line.at),
     ledger: `${system}:${line.seq}`,
   })
 }
@@ -160,65 +175,64 @@ function callOf(detail: unknown): string | undefined {
 }
 
 /** I5: nothing that ended leaves an attempt open. */
-function everyAttemptEnds({ hub }: World): Breach[] {
+function everyAttemptEnds(world: World): Breach[] {
+  const { hub } = world
   const ended = new Set(hub.delivery.filter((row) => !['pending', 'ambiguous'].includes(row.state)).map((row) => row.id))
   const closed = new Set(hub.event.filter((row) => row.state !== 'pending').map((row) => row.id))
   return hub.attempt
     .filter((row) => row.outcome === null && (ended.has(row.delivery_id ?? '') || closed.has(row.inbound_event_id ?? '')))
     .map((row) =>
-      breach('I5', orderOf(row, hub), `attempt ${row.id} never ended, though what it served did`, {
+      breach('I5', orderOf(row, world), `attempt ${row.id} never ended, though what it served did`, {
         field: 'attempt.outcome',
-        attempts: [textOf(row)],
+        attempts: [attemptText(row)],
       }),
     )
 }
 
-/** I6, as far as one state shows it: no binding and generation was created twice with an answer that said so. */
-function oneCreateABinding({ hub }: World): Breach[] {
+/**
+ * I6: however often an order was put back, its target made it once. By attempts (no binding and generation was created twice with an answer that
+ * said so) and by ledgers (after the second replay nothing was made that was there before it).
+ */
+function replaysChangeNothing(world: World): Breach[] {
+  const { hub, lines, nameOf } = world
   const deliveries = new Map(hub.delivery.map((row) => [row.id, row]))
   const creates = hub.attempt.filter((row) => row.purpose === 'send' && row.operation === 'create' && row.outcome === 'ok')
   const groups = Map.groupBy(creates, (row) => {
     const delivery = deliveries.get(row.delivery_id ?? '')
     return `${delivery?.binding_id} generation ${delivery?.generation}`
   })
-  return [...groups].flatMap(([binding, rows]) =>
+  const byAttempts = [...groups].flatMap(([binding, rows]) =>
     rows.length > 1
       ? [
-          breach('I6', orderOf(rows[0], hub), `binding ${binding} was created ${rows.length} times`, {
+          breach('I6', orderOf(rows[0], world), `binding ${binding} was created ${rows.length} times`, {
             field: 'attempt',
-            attempts: rows.map(textOf),
+            attempts: rows.map(attemptText),
           }),
         ]
       : [],
   )
+  const made = [...lines.odoo, ...lines.meli, ...lines.paris].filter(
+    (line) => line.kind === 'order' && line.act === 'created' && line.by === 'client',
+  )
+  const replayed = hub.binding.filter((row) => hub.delivery.some((one) => one.binding_id === row.id && one.replays > 0))
+  const byLedgers = replayed.flatMap((row) => {
+    const own = made.filter((line) => line.kind === 'order' && line.reference === row.reference)
+    if (own.length < 2 || row.order_id === null) return []
+    const message = `${row.reference} was put back and stands ${own.length} times in the ledger of ${row.channel}`
+    return [
+      breach('I6', nameOf(row.order_id), message, {
+        field: 'order',
+        orderId: row.order_id,
+        ledger: `${row.channel}:${own.map((line) => line.seq).join(',')}`,
+      }),
+    ]
+  })
+  return [...byAttempts, ...byLedgers]
 }
 
-/** I12, of base tables: every version that was planned is a delivery in one of the five states. */
-function versionsAddUp({ hub }: World): Breach[] {
-  const states = new Set(['pending', 'ambiguous', 'delivered', 'superseded', 'dead'])
-  return [
-    ...hub.binding
-      .filter((row) => row.planned !== row.deliveries)
-      .map((row) =>
-        breach(
-          'I12',
-          row.reference,
-          `binding ${row.id} at ${row.channel} planned ${row.planned} versions and has ${row.deliveries} deliveries`,
-          { field: 'delivery' },
-        ),
-      ),
-    ...hub.delivery
-      .filter((row) => !states.has(row.state))
-      .map((row) => breach('I12', `delivery ${row.id}`, `state ${row.state}`, { field: 'delivery.state' })),
-  ]
-}
-
-function orderOf(row: AttemptRow | undefined, hub: World['hub']): string {
+function orderOf(row: AttemptRow | undefined, { hub, nameOf }: World): string {
   const orderId =
     hub.delivery.find((delivery) => delivery.id === row?.delivery_id)?.order_id ??
     hub.event.find((event) => event.id === row?.inbound_event_id)?.order_id
-  const silver = hub.silver.find((one) => one.id === orderId)
-  return silver ? `${silver.origin} ${silver.order_key}` : '-'
+  return orderId ? nameOf(orderId) : '-'
 }
-
-const textOf = (row: AttemptRow): string => `${row.id} ${row.purpose} ${row.operation}@${row.channel} ${row.outcome ?? 'open'}`

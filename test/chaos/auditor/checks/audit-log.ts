@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { type Breach, breach } from '../breach.ts'
+import type { HubTables } from '../hub-tables.ts'
+import type { World } from '../world.ts'
+
+type AuditRow = HubTables['audit'][number]
+
+/** I7: the chain verifies, every intent has its outcome after it, and every mutation that the tables show was intended before. */
+export function auditHolds(world: World): Breach[] {
+  return [...chainBreaches(world), ...pairBreaches(world), ...mutationBreaches(world)]
+}
+
+const nameOf = (row: { seq: number }): string => `audit ${row.seq}`
+
+/** The chain by its definition: SHA-256 over the previous hash, number, time, actor and body. */
+function chainBreaches({ hub: { audit, auditHead } }: World): Breach[] {
+  const found: Breach[] = []
+  let seq = 0
+  let prev = createHash('sha256').update('').digest('hex')
+  for (const row of audit) {
+    seq += 1
+    if (row.seq !== seq) found.push(breach('I7', nameOf(row), `follows number ${seq - 1}: rows are missing`, { field: 'audit.seq' }))
+    if (row.prev !== prev) found.push(breach('I7', nameOf(row), 'does not name the hash of the row before it', { field: 'audit.prev' }))
+    const text = `${row.seq}\n${row.at}\n${row.actor}\n${row.body}`
+    const hash = createHash('sha256').update(Buffer.from(row.prev, 'hex')).update(text, 'utf8').digest('hex')
+    if (row.hash !== hash) found.push(breach('I7', nameOf(row), 'its hash is not that of its content', { field: 'audit.hash' }))
+    seq = row.seq
+    prev = row.hash
+  }
+  const head = auditHead[0]
+  if (head && (head.seq !== seq || head.hash !== prev))
+    found.push(breach('I7', `audit_head ${head.seq}`, `names number ${head.seq}, and the newest row is ${seq}`, { field: 'audit_head' }))
+  return found
+}
+
+const Body = z.looseObject({
+  tool: z.string().optional(),
+  target: z.object({ kind: z.string(), id: z.string() }).optional(),
+  result: z.string().optional(),
+  effect: z.looseObject({ replayed: z.array(z.string()).optional(), changed: z.array(z.string()).optional() }).optional(),
+})
+type Body = z.infer<typeof Body>
+
+interface Operation {
+  intent: AuditRow
+  said: Body
+  outcome: Body | null
+}
+
+function bodyOf(row: AuditRow): Body {
+  try {
+    return Body.parse(JSON.parse(row.body))
+  } catch {
+    return {}
+  }
+}
+
+function pairBreaches({ hub: { audit }, hubQuietSince, record }: World): Breach[] {
+  const intents = new Map(audit.filter((row) => row.phase === 'intent').map((row) => [row.operation_id, row]))
+  const outcomes = Map.groupBy(
+    audit.filter((row) => row.phase === 'outcome'),
+    (row) => row.operation_id,
+  )
+  const orphans = [...outcomes].flatMap(([operation, rows]) => {
+    const [first, second] = rows
+    const intent = intents.get(operation)
+    if (first && (!intent || intent.seq > first.seq))
+      return [breach('I7', nameOf(first), `an outcome of ${operation} without an intent before it`, { field: 'audit.phase' })]
+    return second ? [breach('I7', nameOf(second), `a second outcome of ${operation}`, { field: 'audit.phase' })] : []
+  })
+  // A process killed between effect and outcome leaves `unknown` on purpose.
+  const isKilled = record?.scenarios.some((row) => row === 'K16') === true
+  const open = [...intents.values()].filter((row) => !isKilled && !outcomes.has(row.operation_id) && Date.parse(row.at) < hubQuietSince)
+  return [
+    ...orphans,
+    ...open.map((row) => breach('I7', nameOf(row), `the intent ${row.operation_id} has no outcome`, { field: 'audit.phase' })),
+  ]
+}
+
+/** Rows that only a person or an agent changes: replayed and archived dead letters. */
+function mutationBreaches(world: World): Breach[] {
+  const operations = operationsOf(world.hub.audit)
+  const deliveries = world.hub.delivery.map((row) => ({ ...row, table: 'delivery', outboxId: `outbox-${row.id}` }))
+  const events = world.hub.event.map((row) => ({ ...row, table: 'inbound_event', outboxId: `inbound-${row.id}` }))
+  return [...deliveries, ...events].flatMap((row) => {
+    const mutations = row.replays + (row.archived ? 1 : 0)
+    if (mutations === 0) return []
+    const covering = operations.filter((operation) => covers(operation, row))
+    const about = { field: `${row.table}.replays`, orderId: row.order_id }
+    const name = row.order_id === null ? `${row.table} ${row.id}` : world.nameOf(row.order_id)
+    if (covering.length < mutations) {
+      const said = `${row.outboxId} was put back or set aside ${mutations} times, and the audit log intends ${covering.length}`
+      return [breach('I7', name, said, about)]
+    }
+    const first = Math.min(...covering.map(({ intent }) => Date.parse(intent.at)))
+    const early = world.hub.replay.find((one) => row.table === 'delivery' && one.delivery_id === row.id && one.at_ms < first - 1)
+    return early ? [breach('I7', name, `${row.outboxId} was put back before any intent`, about)] : []
+  })
+}
+
+function operationsOf(audit: readonly AuditRow[]): Operation[] {
+  const outcomes = new Map(audit.filter((row) => row.phase === 'outcome').map((row) => [row.operation_id, bodyOf(row)]))
+  return audit
+    .filter((row) => row.phase === 'intent')
+    .map((intent) => ({ intent, said: bodyOf(intent), outcome: outcomes.get(intent.operation_id) ?? null }))
+}
+
+interface Mutated {
+  id: string
+  table: string
+  outboxId: string
+  order_id: string | null
+}
+
+function covers({ said, outcome }: Operation, { id, table, outboxId, order_id }: Mutated): boolean {
+  const isTarget = said.target?.kind === table && said.target.id === id
+  if (outcome === null || outcome.result === 'unknown')
+    return isTarget || (said.target?.kind === 'order' && said.target.id === order_id) || said.target?.kind === 'dead_letters'
+  if (outcome.result !== 'ok') return false
+  return isTarget || [...(outcome.effect?.replayed ?? []), ...(outcome.effect?.changed ?? [])].includes(outboxId)
+}

@@ -1,0 +1,51 @@
+import { type Breach, breach } from '../breach.ts'
+import { type SampleOf, samplesOf } from '../sample-file.ts'
+import type { World } from '../world.ts'
+
+/** How long a healthy channel may have due work and complete none of it while another one fails. */
+const STALL_MS = 15_000
+
+type Channels = SampleOf<'channels'>
+type Channel = Channels['channels'][number]
+
+/** I9, the suite's half: while a channel fails, the others keep completing what is due there. */
+export function healthyChannelsComplete({ samples, record }: World): Breach[] {
+  const series = samplesOf(samples, 'channels')
+  const faulty = record?.faultyChannels ?? []
+  const ids = [...new Set(series.flatMap(({ channels }) => channels.map(({ id }) => id)))].filter((id) => !faulty.includes(id))
+  return ids.flatMap((id) => {
+    const stall = longestStall(series, id, faulty)
+    if (stall === null || Date.parse(stall.to) - Date.parse(stall.from) < STALL_MS) return []
+    const message = `had due work from ${stall.from} to ${stall.to} and completed nothing, while ${stall.failing} failed`
+    return [breach('I9', `channel ${id}`, message, { field: 'delivery.state', at: Date.parse(stall.from) })]
+  })
+}
+
+interface Stall {
+  from: string
+  to: string
+  failing: string
+}
+
+function longestStall(series: readonly Channels[], id: string, faulty: readonly string[]): Stall | null {
+  let open: (Stall & { delivered: number }) | null = null
+  let longest: Stall | null = null
+  for (const sample of series) {
+    const own = sample.channels.find((one) => one.id === id)
+    const failing = sample.channels.find((one) => one.id !== id && (faulty.includes(one.id) || isGated(one, sample.at)))
+    if (!own || !failing || own.due === 0 || isGated(own, sample.at)) {
+      open = null
+      continue
+    }
+    if (open === null || open.delivered !== own.delivered)
+      open = { from: sample.at, to: sample.at, failing: failing.id, delivered: own.delivered }
+    open.to = sample.at
+    if (longest === null || Date.parse(open.to) - Date.parse(open.from) > Date.parse(longest.to) - Date.parse(longest.from))
+      longest = { ...open }
+  }
+  return longest
+}
+
+function isGated({ circuitOpenedAt, pausedAt, limitedUntil }: Channel, at: string): boolean {
+  return circuitOpenedAt !== null || pausedAt !== null || (limitedUntil !== null && limitedUntil > at)
+}

@@ -1,0 +1,39 @@
+import { type Breach, breach } from '../breach.ts'
+import { samplesOf } from '../sample-file.ts'
+import { attemptText, type World } from '../world.ts'
+
+/**
+ * I11: what ended a delivery was sent under the newest lease that anybody held until then. Leases are known from attempts, and from a sampler
+ * where a claim made none.
+ */
+export function noStaleFinish(world: World): Breach[] {
+  const sampled = Map.groupBy(
+    samplesOf(world.samples, 'leases').flatMap(({ at, leases }) => leases.map((one) => ({ ...one, atMs: Date.parse(at) }))),
+    (one) => one.delivery,
+  )
+  const attempts = Map.groupBy(world.hub.attempt, (row) => row.delivery_id ?? '')
+  return world.hub.delivery.flatMap((row) => {
+    if (row.state !== 'delivered' || row.reason !== 'sent' || row.ended_ms === null) return []
+    const endedMs = row.ended_ms
+    const own = attempts.get(row.id) ?? []
+    const held = [
+      ...own.filter((one) => one.started_ms <= endedMs).map((one) => BigInt(one.lease)),
+      ...(sampled.get(row.id) ?? []).filter((one) => one.atMs < endedMs).map((one) => BigInt(one.lease)),
+    ]
+    const newest = held.reduce((most, lease) => (lease > most ? lease : most), 0n)
+    // The send that ended it committed in the same transaction.
+    const finishing = own
+      .filter((one) => one.purpose === 'send' && one.outcome === 'ok' && one.ended_ms !== null && one.ended_ms <= endedMs + 1)
+      .toSorted((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0))[0]
+    if (!finishing || BigInt(finishing.lease) === newest) return []
+    const message = `delivery ${row.id} was finished under lease ${finishing.lease} while ${newest} was in force`
+    return [
+      breach('I11', row.order_id === null ? `delivery ${row.id}` : world.nameOf(row.order_id), message, {
+        field: 'delivery.lease',
+        orderId: row.order_id,
+        attempts: own.map(attemptText),
+        at: endedMs,
+      }),
+    ]
+  })
+}
