@@ -166,7 +166,9 @@ test('the start that was killed half way lost no order and doubled none', async 
 /** What `npm run audit:ledgers -- --home HOME --json` says, in a process of its own. */
 async function audited(): Promise<AuditReport> {
   const program = join(packageRoot, 'test', 'chaos', 'auditor', 'main.ts')
-  const child = spawn(process.execPath, [program, '--home', home, '--quiet-seconds', '1', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, '--home', home, '--quiet-seconds', '1', '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let text = ''
   for await (const chunk of child.stdout) text += String(chunk)
   return JSON.parse(text) as AuditReport
