@@ -11,14 +11,14 @@ interface Process {
 const TICKS_PER_SECOND = 100
 
 /**
- * CPU seconds by part: each named process, and every process below it or of the same folder under its own program's name; PostgreSQL's many as one.
+ * CPU seconds by part: each named process, and every process below it that is a simulator under its own program's name; PostgreSQL's many as one, found by what its command line holds.
  * Empty where there is no /proc.
  */
-export function cpuSecondsOf(named: Record<string, number | undefined>, folder: string): [string, number][] {
+export function cpuSecondsOf(named: Record<string, number | undefined>, server: string): [string, number][] {
   const processes = readProcesses()
   const parts = new Map<string, number>()
   const add = (name: string, { seconds }: Process): void => void parts.set(name, (parts.get(name) ?? 0) + seconds)
-  const postmasters = processes.filter((one) => one.command.includes('postgres') && one.command.includes(folder)).map((one) => one.pid)
+  const postmasters = processes.filter((one) => one.command.includes('postgres') && one.command.includes(server)).map((one) => one.pid)
   const hub = Object.values(named).filter((pid) => pid !== undefined)
   for (const one of processes) {
     const name = Object.entries(named).find(([, pid]) => pid === one.pid)?.[0]
