@@ -120,7 +120,11 @@ async function deliverOne(worker: OutboxWorker, channel: Channel, claim: Claim):
   try {
     // Each intent renews the lease.
     const ending = await withinLease({ clock, leaseMs: channel.timing.leaseMs }, (signal, renew) => {
-      const outbox: Outbox = { ...worker.outbox, intend: (of, operation) => worker.outbox.intend(of, operation).finally(renew) }
+      const outbox: Outbox = {
+        ...worker.outbox,
+        intend: (of, operation) => worker.outbox.intend(of, operation).finally(renew),
+        intendLookUp: (of, operation) => worker.outbox.intendLookUp(of, operation).finally(renew),
+      }
       return deliverOrder(claim, { ...ports, outbox }, signal)
     })
     worker.progress(`delivery ${ending}`)

@@ -162,6 +162,19 @@ describe('an ERP order reaches a marketplace', () => {
     expect(await attempts()).toEqual([{ purpose: 'look-up', outcome: 'unknown' }])
   })
 
+  test('a look-up of several slow requests keeps its lease: nobody takes the row from a worker that lives', async () => {
+    await collect(anErpFragment('42'))
+    const [claim] = await outbox.claim(ML, 1)
+    if (!claim) throw new Error('nothing was due')
+    for (let read = 0; read < 3; read++) {
+      await later('8 seconds')
+      expect(await outbox.intendLookUp(claim, 'search-orders')).not.toBeNull()
+      expect(await outbox.claim(ML, 1)).toEqual([])
+    }
+    await later('8 seconds')
+    expect(await outbox.intend(claim, 'create')).toMatchObject({ kind: 'intended' })
+  })
+
   test('a stale lease holder never completes', async () => {
     await collect(anErpFragment('42'))
     const [first] = await outbox.claim(ML, 1)

@@ -84,6 +84,19 @@ export function fullPlans(): Plan[] {
   return plans
 }
 
+/** kill -9 at every step of both journeys, a send at each system, nothing else failing and nothing deduplicated at the target. */
+export function killPlans(): Plan[] {
+  const cells = POINTS.flatMap((point) => [...Array(isSomewhere(point) ? SYSTEMS.length : 1).keys()].map((system) => ({ point, system })))
+  // A seed that is a multiple of the systems, and one of them on top, names the system.
+  return cells.map(({ point, system }, at) =>
+    planOf(
+      `kill-${String(at + 1).padStart(2, '0')}`,
+      { point, nth: 1, action: 'kill', faults: [], profile: 'naive' },
+      100 * SYSTEMS.length * (at + 1) + system,
+    ),
+  )
+}
+
 function cellOf(row: readonly number[]): Cell {
   const at = (factor: number): number => row[factor] ?? 0
   return {
@@ -119,11 +132,13 @@ function planOf(id: string, cell: Cell, seed: number): Plan {
   }
 }
 
+const SYSTEMS = ['mercadolibre', 'paris', 'odoo']
+const isSomewhere = (point: Failpoint): boolean => SENDS.includes(point) || point === 'after-claim'
+
 /** What is hit where; the seed says at which system a send is. */
 function victimOf({ point, nth, action }: Cell, seed: number): Victim {
   const role = roleOf(point)
-  const targets = ['mercadolibre', 'paris', 'odoo']
-  if (SENDS.includes(point) || point === 'after-claim') return { role, point, nth, action, system: targets[seed % 3] ?? null }
+  if (isSomewhere(point)) return { role, point, nth, action, system: SYSTEMS[seed % SYSTEMS.length] ?? null }
   return { role, point, nth, action, system: point === 'mid-collect' ? null : 'mercadolibre' }
 }
 

@@ -81,16 +81,22 @@ const INTEND = `
 export interface LookUpItem {
   claim: Claim
   operation: string
+  channel: Channel
 }
 
-/** Commits the intents of look-ups; ends what earlier claims left open as unknown. Null: fenced. */
+/**
+ * Commits the intents of look-ups and renews their leases, since a look-up may take several slow requests; ends what earlier claims left
+ * open as unknown. Null: fenced.
+ */
 export async function intendLookUps(pool: Pool, items: LookUpItem[]): Promise<(string | null)[]> {
   const { rows } = await pool.query<{ id: string; lease: string }>(
     `WITH item AS (
-       SELECT * FROM jsonb_to_recordset($1::jsonb) AS i(delivery_id bigint, lease bigint, operation text, trace_id text)
+       SELECT * FROM jsonb_to_recordset($1::jsonb) AS i(delivery_id bigint, lease bigint, operation text, lease_ms integer, trace_id text)
      ), held AS MATERIALIZED (
        SELECT d.id, d.channel, i.* FROM item i JOIN delivery d ON d.id = i.delivery_id
        WHERE d.lease = i.lease AND d.state IN ('pending', 'ambiguous') ORDER BY d.id FOR UPDATE OF d
+     ), renewed AS (
+       UPDATE delivery d SET lease_until = hub_now() + h.lease_ms * interval '1 ms' FROM held h WHERE d.id = h.id
      ), left_open AS (
        UPDATE attempt a SET outcome = 'unknown', error_code = 'no-answer', ended_at = hub_now(), summary = 'its worker ended before the answer'
        FROM held h WHERE a.delivery_id = h.id AND a.outcome IS NULL AND a.lease <> h.lease
@@ -99,10 +105,11 @@ export async function intendLookUps(pool: Pool, items: LookUpItem[]): Promise<(s
      SELECT id, channel, 'look-up', operation, lease, hub_now(), trace_id FROM held RETURNING id, lease`,
     [
       JSON.stringify(
-        items.map(({ claim, operation }) => ({
+        items.map(({ claim, operation, channel }) => ({
           delivery_id: claim.deliveryId,
           lease: claim.lease,
           operation,
+          lease_ms: channel.timing.leaseMs,
           trace_id: traceIdOf(claim.traceparent),
         })),
       ),

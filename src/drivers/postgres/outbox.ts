@@ -45,7 +45,7 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
       return claim ?? null
     },
     intend: (claim, operation) => intents.add({ claim, operation, channel: channelOf(claim.wanted.channel) }),
-    intendLookUp: (claim, operation) => lookUps.add({ claim, operation }),
+    intendLookUp: (claim, operation) => lookUps.add({ claim, operation, channel: channelOf(claim.wanted.channel) }),
     endLookUp: (_claim, end) => ends.add(end),
     bind: (claim, shown) => bind(pool, claim, shown),
     finish: (claim, finish) => finishes.add({ claim, finish, channel: channelOf(claim.wanted.channel) }),
