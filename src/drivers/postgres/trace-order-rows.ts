@@ -145,7 +145,9 @@ function textsOf(value: unknown): string[] {
 
 function nameOf(value: unknown): string {
   if (value === null || typeof value !== 'object') return String(value)
-  const named = value as { field?: unknown; externalId?: unknown; id?: unknown }
+  const named = value as { field?: unknown; there?: unknown; externalId?: unknown; id?: unknown }
+  // Ids of ours and of the target, no text of anybody: which orders stand there is what a person must know.
+  if (named.field === 'orders' && typeof named.there === 'string') return `orders ${named.there}`
   const name = named.field ?? named.externalId ?? named.id
   return typeof name === 'string' ? name : JSON.stringify(value).slice(0, 80)
 }
