@@ -18,13 +18,16 @@ const TOKENS: readonly string[] = [
   ['\r\n', '\r\n\r\n', '\n', '\t', ' ', '&a', '*a', '!!js/function', '<<: *a', '|', '>', '---', '--', '=', '%00', '\uFEFF', '💥', '-'],
 ].flat()
 
+/** A little more than the receiver reads of a body. */
+const LONGEST_BYTES = 1_200_000
+
 /** One to four changes of a valid input. JSON is mostly changed as a tree, so that it stays JSON and the reader behind the parser is reached. */
 export function mutated(input: Uint8Array, random: SeededRandom): Uint8Array {
   const tree = random.chance(0.8) ? treeOf(Buffer.from(input).toString('utf8')) : undefined
   const rounds = random.chance(0.6) ? 1 : 2 + random.below(3)
   if (!tree) return repeat<Buffer>(rounds, Buffer.from(input), (bytes) => changedBytes(bytes, random))
   for (let round = 0; round < rounds; round++) changeTree(tree, random)
-  const bytes = Buffer.from(textOf(tree), 'utf8')
+  const bytes = Buffer.from(textOf(tree), 'utf8').subarray(0, LONGEST_BYTES)
   return random.chance(0.05) ? changedBytes(bytes, random) : bytes
 }
 
@@ -54,7 +57,7 @@ function otherForm(node: Node, random: SeededRandom): Node {
     () => JSON.stringify(inner),
     () => (/^-?\d{1,300}$/.test(inner) ? inner : String(inner.length)),
     () => `[${text}]`,
-    () => JSON.stringify(inner.repeat(1 + random.below(40))),
+    () => JSON.stringify(inner.slice(0, 20_000).repeat(1 + random.below(40))),
     () => JSON.stringify(inner.slice(0, random.below(inner.length + 1))),
     () =>
       JSON.stringify(

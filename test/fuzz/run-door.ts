@@ -55,8 +55,10 @@ export async function runDoor(door: Door, options: RunOptions): Promise<Outcome>
       if (outcome.runs % PROGRESS_EVERY === 0) options.progress?.(outcome)
     }
     const grown = heapBytes() - heapBefore
-    if (grown > MOST_GROWTH_BYTES)
-      throw new Breach(`${door.name}: ${Math.round(grown / 2 ** 20)} MiB stay on the heap after ${outcome.runs} inputs`)
+    if (grown > MOST_GROWTH_BYTES) {
+      const error = new Breach(`${Math.round(grown / 2 ** 20)} MiB stay on the heap after ${outcome.runs} inputs`)
+      outcome.crashes.push({ input: { target: 'the whole run', bytes: new Uint8Array() }, error, at: outcome.runs })
+    }
   } finally {
     await opened.close()
     process.off('uncaughtException', stray)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { storableText } from '../../core/storable-text.ts'
 import { codeWord, plainLine } from '../../core/untrusted.ts'
 import type { AuditIntent, AuditOutcome, Principal } from '../../ports/audit.ts'
 import type { Answer, Suggestion, Tool, ToolPorts } from './tool.ts'
@@ -50,10 +51,10 @@ async function answerOf(asked: Asked, dispatch: Dispatch): Promise<Answer> {
   const { tool, args, who } = asked
   const refusal = refuse(asked, dispatch)
   if (refusal) return refusal
-  const parsed = tool?.input.safeParse(withTextIds(args))
+  const parsed = tool?.input.safeParse(readableArguments(args))
   if (!tool || !parsed?.success) {
     const [issue] = parsed?.error?.issues ?? []
-    const extra = issue?.code === 'unrecognized_keys' ? issue.keys.map((k) => codeWord(k)).join(', ') : ''
+    const extra = issue?.code === 'unrecognized_keys' ? issue.keys.map((k) => codeWord(k) || '(unprintable)').join(', ') : ''
     const field = issue?.path.map((p) => codeWord(String(p))).join('.') || extra || 'arguments'
     return {
       kind: 'error',
@@ -99,11 +100,15 @@ function refuse({ tool, name, args, who }: Asked, dispatch: Dispatch): Answer | 
   return undefined
 }
 
-// Models send ids as numbers. One beyond 2^53 has lost digits on its way and stays a number, which the schema then refuses.
-function withTextIds(args: Record<string, unknown>): Record<string, unknown> {
-  const text = (value: unknown): unknown => (typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value)
+// Models send ids as numbers. One beyond 2^53 has lost digits on its way and stays a number, which the schema then refuses. A text that no
+// database takes is none that anything was stored under.
+function readableArguments(args: Record<string, unknown>): Record<string, unknown> {
+  const idText = (value: unknown): unknown => (typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value)
   return Object.fromEntries(
-    Object.entries(args).map(([key, value]) => [key, key === 'order_id' || key === 'outbox_id' ? text(value) : value]),
+    Object.entries(args).map(([key, value]) => {
+      if (typeof value === 'string') return [key, storableText(value)]
+      return [key, key === 'order_id' || key === 'outbox_id' ? idText(value) : value]
+    }),
   )
 }
 

@@ -1,4 +1,5 @@
 import { IntegrationError, type IntegrationErrorCode } from '../../core/integration-error.ts'
+import { codeWord } from '../../core/untrusted.ts'
 import { codeOfStatus, type HttpReply, retryAfterMs } from '../http.ts'
 
 /** What Odoo raised, by class. Messages are localised and are shown, never read; the traceback is dropped unread. */
@@ -48,7 +49,7 @@ export function faultError({ className, message, httpStatus }: Fault, what: stri
   return new IntegrationError(CODES[fault] ?? 'rejected', {
     ...(httpStatus === undefined ? {} : { httpStatus }),
     causeCode: 'erp-write-failing',
-    summary: `Odoo refused ${what} (${fault})`,
+    summary: `Odoo refused ${what} (${codeWord(fault) || 'unnamed'})`,
     theirText: message.slice(0, 500),
     cause: new OdooFault(className, message.slice(0, 500)),
   })
