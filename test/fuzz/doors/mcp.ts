@@ -161,8 +161,11 @@ function judgeReply(target: string, given: unknown, reply: z.infer<typeof Reply>
   const text = content[0]?.text ?? ''
   holds(/^[a-z-]+: \S/.test(text), `an error without its code: ${text.slice(0, 60)}`)
   holds(!text.startsWith('internal:') && !text.startsWith('audit-unavailable:'), `answered ${text.slice(0, 60)}`)
-  if (text.startsWith('invalid-arguments:'))
-    holds(/^invalid-arguments: [^\s:]+(, [^\s:]+)*: /.test(text), `the error names no field: ${text.slice(0, 80)}`)
+  if (text.startsWith('invalid-arguments:')) {
+    // An unknown key is told as one word, whatever it was made of.
+    const declared = Object.keys(tool?.input.shape ?? {}).some((name) => text.startsWith(`invalid-arguments: ${name}`))
+    holds(declared || /^invalid-arguments: \S+(, \S+)*: /.test(text), `the error names no field: ${text.slice(0, 80)}`)
+  }
   // Nothing is there to retry in an empty hub: these are the answers to a valid question.
   return /^(not-found-anywhere|unknown|nothing-to-retry)/.test(text) ? 'accepted' : 'refused'
 }
