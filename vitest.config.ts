@@ -7,9 +7,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    // On a machine that others use at the same time a journey may miss its deadline once. What the auditor finds is not asked again: a chaos run
-    // keeps its record, so its test fails twice.
-    retry: process.env.CI ? 1 : 0,
     maxConcurrency: 2,
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', new ClosingLine()],

@@ -98,7 +98,7 @@ async function run(plans: readonly Plan[], parallel: number): Promise<number> {
 }
 
 async function proveMutants(parallel: number, only: string | undefined): Promise<number> {
-  const results = await withServer(() => runMutants({ parallel, onRecord }, only))
+  const results = await withServer(() => runMutants({ parallel, onRecord }, only === undefined ? undefined : [only]))
   process.stdout.write(mutantTable(results))
   return results.length > 0 && results.every(isProven) ? 0 : 1
 }

@@ -13,8 +13,8 @@ export interface MutantResult {
 }
 
 /** Runs every mutant until the auditor names one of its breaches, and the same scenario without the mistake. */
-export async function runMutants(options: Pick<RunOptions, 'onRecord' | 'parallel'>, only?: string): Promise<MutantResult[]> {
-  const cases = mutantCases().filter((one) => only === undefined || one.mutant === only)
+export async function runMutants(options: Pick<RunOptions, 'onRecord' | 'parallel'>, only?: readonly string[]): Promise<MutantResult[]> {
+  const cases = mutantCases().filter((one) => only === undefined || only.includes(one.mutant))
   const controls = await runAll(
     cases.map((one) => one.control),
     options,
