@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { gatePlans, killPlans } from './matrix-plans.ts'
-import type { RunRecord } from './plan.ts'
+import { POINTS, type RunRecord } from './plan.ts'
 import { runAll } from './run-all.ts'
 import { witness } from './table.ts'
 
@@ -15,6 +15,7 @@ test('the gate has at least 120 scenarios, and no two of one id', () => {
 
 test('every step of both journeys is killed at least once', () => {
   expect(plans.length).toBeGreaterThanOrEqual(20)
+  expect(new Set(plans.map((plan) => plan.victim?.point))).toEqual(new Set(POINTS))
   expect(new Set(plans.map((plan) => plan.title)).size).toBe(plans.length)
 })
 

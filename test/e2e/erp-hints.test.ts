@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunningHub, startHub, until } from '../support/running-hub.ts'
 
-// The collector's own window opens once a minute here: what comes sooner came by a hint.
+// The collector's own window opens once in ten minutes here: what comes sooner came by a hint.
 let running: RunningHub
 beforeAll(async () => {
   running = await startHub({ env: { OUTBOX_POLL_INTERVAL_SECONDS: '600', RECONCILER_INTERVAL_SECONDS: '600' } })
