@@ -23,6 +23,20 @@ describe('a send', () => {
     expect(settleSend(1, failed(code), policy)).toMatchObject(settlement)
   })
 
+  test('whose refused credential is renewed by now goes out again at once, and pauses nothing', () => {
+    const renewed = { credentialRenewed: true }
+    expect(settleSend(1, failed('unauthorized', renewed), policy)).toEqual({
+      state: 'pending',
+      delayMs: 0,
+      counted: false,
+      cause: 'queued',
+      gate: { kind: 'none' },
+    })
+    const failure = { code: 'unauthorized' as const, detail: renewed }
+    expect(settleFailedLookUp('ambiguous', 3, failure, policy)).toEqual({ state: 'ambiguous', delayMs: 0, gate: { kind: 'none' } })
+    expect(settleFetch(1, failure, policy)).toEqual({ state: 'pending', delayMs: 0, counted: false, gate: { kind: 'none' } })
+  })
+
   test('that is refused names the cause the driver knows', () => {
     expect(settleSend(1, failed('rejected', { causeCode: 'sku-unknown' }), policy)).toMatchObject({ state: 'dead', cause: 'sku-unknown' })
   })

@@ -72,14 +72,10 @@ export function settleSend(tries: number, result: RequestResult, policy: RetryPo
         cause: 'rate-limited',
         gate: { kind: 'limit', forMs: limitMs(detail) },
       }
-    case 'unauthorized':
-      return {
-        state: 'pending',
-        delayMs,
-        counted: false,
-        cause: 'credentials-rejected',
-        gate: { kind: 'pause', cause: 'credentials-rejected' },
-      }
+    case 'unauthorized': {
+      const cause = waitingCause(code, detail)
+      return { state: 'pending', delayMs: detail.credentialRenewed ? 0 : delayMs, counted: false, cause, gate: gateOf(code, detail) }
+    }
     case 'conflict': // stale version: the next try re-reads before it sends
       return tries >= policy.maxTries
         ? { state: 'dead', cause: detail.causeCode ?? 'rejected-by-target', reason: code, gate: { kind: 'healthy' } }
@@ -103,9 +99,9 @@ export function settleFailedLookUp(
   policy: RetryPolicy,
 ): Settlement {
   const gate = gateOf(failure.code, failure.detail)
-  const delayMs = Math.max(backoffMs(Math.max(tries, 1), policy.random, policy.backoffScale), gate.kind === 'limit' ? gate.forMs : 0)
+  const delayMs = readAgainMs(Math.max(tries, 1), failure.detail, { policy, gate })
   if (claimedAs === 'ambiguous') return { state: 'ambiguous', delayMs, gate }
-  return { state: 'pending', delayMs, counted: false, cause: waitingCause(failure.code), gate }
+  return { state: 'pending', delayMs, counted: false, cause: waitingCause(failure.code, failure.detail), gate }
 }
 
 /** What an inbound event's failed fetch makes of it. A fetch has no effect, so it is never ambiguous. */
@@ -115,7 +111,7 @@ export function settleFetch(
   policy: RetryPolicy,
 ): { state: 'pending'; delayMs: number; counted: boolean; gate: GateEffect } | { state: 'dead'; cause: CauseCode; gate: GateEffect } {
   const gate = gateOf(failure.code, failure.detail)
-  const delayMs = Math.max(backoffMs(tries, policy.random, policy.backoffScale), gate.kind === 'limit' ? gate.forMs : 0)
+  const delayMs = readAgainMs(tries, failure.detail, { policy, gate })
   const held = failure.code === 'unreachable' || failure.code === 'unauthorized' || failure.code === 'rate-limited'
   if (held) return { state: 'pending', delayMs, counted: false, gate }
   const permanent = failure.code === 'rejected' || failure.code === 'unsupported'
@@ -123,6 +119,11 @@ export function settleFetch(
   const absent = failure.code === 'not-found' && tries >= MOST_NOT_FOUND
   if (permanent || absent || tries >= policy.maxTries) return { state: 'dead', cause: failure.detail.causeCode ?? 'inbound-dead', gate }
   return { state: 'pending', delayMs, counted: true, gate }
+}
+
+function readAgainMs(tries: number, detail: IntegrationErrorDetail, { policy, gate }: { policy: RetryPolicy; gate: GateEffect }): number {
+  if (detail.credentialRenewed) return 0
+  return Math.max(backoffMs(tries, policy.random, policy.backoffScale), gate.kind === 'limit' ? gate.forMs : 0)
 }
 
 export function gateOf(code: IntegrationErrorCode, detail: IntegrationErrorDetail): GateEffect {
@@ -133,7 +134,7 @@ export function gateOf(code: IntegrationErrorCode, detail: IntegrationErrorDetai
     case 'rate-limited':
       return { kind: 'limit', forMs: limitMs(detail) }
     case 'unauthorized':
-      return { kind: 'pause', cause: 'credentials-rejected' }
+      return detail.credentialRenewed ? { kind: 'none' } : { kind: 'pause', cause: 'credentials-rejected' }
     case 'no-answer':
     case 'malformed-response':
     case 'unsupported':
@@ -150,9 +151,10 @@ function limitMs(detail: IntegrationErrorDetail): number {
   return Number.isNaN(asked) ? DEFAULT_LIMIT_MS : Math.min(Math.max(asked, 0), LONGEST_LIMIT_MS)
 }
 
-function waitingCause(code: IntegrationErrorCode): CauseCode {
+function waitingCause(code: IntegrationErrorCode, detail: IntegrationErrorDetail): CauseCode {
   if (code === 'rate-limited') return 'rate-limited'
-  return code === 'unauthorized' ? 'credentials-rejected' : 'backing-off'
+  if (code !== 'unauthorized') return 'backing-off'
+  return detail.credentialRenewed ? 'queued' : 'credentials-rejected'
 }
 
 /** The next request that a version needs, decided from what the target shows; so a rerun from any point converges. */

@@ -22,6 +22,8 @@ export interface IntegrationErrorDetail {
   /** How long the other system asked us to wait, in milliseconds. */
   retryAfterMs?: number
   httpStatus?: number
+  /** With `unauthorized`: a working credential is at hand by now, so the next request goes out at once and the channel is not paused. */
+  credentialRenewed?: boolean
   /** One sanitised sentence for people, written by the driver; never another system's body. */
   summary?: string
   /** Text of the other system, shown only as quarantined, untrusted data. At most 500 characters. */

@@ -89,7 +89,8 @@ function fetchLog(claim: ClaimedEvent, ports: ApplyPorts): AttemptLog {
         } catch (error) {
           if (!(error instanceof IntegrationError)) throw error
           await ports.attempts.end(endOf(requestId, { ok: false, code: error.code, detail: error.detail }))
-          if (reads >= ports.maxReads || !WORTH_ANOTHER_READ.includes(error.code)) throw error
+          const isWorthAnother = WORTH_ANOTHER_READ.includes(error.code) || error.detail.credentialRenewed === true
+          if (reads >= ports.maxReads || !isWorthAnother) throw error
         }
       }
     },

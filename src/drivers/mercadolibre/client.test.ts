@@ -59,24 +59,35 @@ describe('the authenticated client', () => {
     expect(sent[0]).toMatchObject({ path: '/orders/1', requestId: 'r1', headers: { authorization: 'Bearer T1' } })
   })
 
-  test('a 401 is answered by one renewal and one repetition under the same request id', async () => {
+  test('a 401 of a read without an attempt is answered by one renewal and one repetition', async () => {
     const { client, sent, renewals } = aClient([reply(401), reply(200)])
-    await client.call(read)
+    await client.call({ method: 'GET', path: '/missed_feeds' })
     expect([bearer(sent), renewals]).toEqual([['Bearer T1', 'Bearer T2'], [1]])
-    expect(new Set(sent.map((one) => one.requestId))).toEqual(new Set(['r1']))
+  })
+
+  test('a 401 of an attempt renews the token and ends that attempt: a request id is sent once', async () => {
+    const { client, sent, renewals } = aClient([reply(401), reply(200)])
+    const refused = await failure(client.call(read))
+    expect([refused.code, refused.detail.credentialRenewed, renewals, sent.length]).toEqual(['unauthorized', true, [1], 1])
+    await client.call({ ...read, requestId: 'r2' })
+    expect(sent.map((one) => one.requestId)).toEqual(['r1', 'r2'])
+    expect(bearer(sent)).toEqual(['Bearer T1', 'Bearer T2'])
   })
 
   test('a renewed token that is refused too ends as unauthorized, and is not renewed again', async () => {
     const { client, sent, renewals } = aClient([reply(401), reply(401), reply(401)])
-    expect((await failure(client.call(read))).code).toBe('unauthorized')
-    expect((await failure(client.call(read))).code).toBe('unauthorized')
+    expect((await failure(client.call(read))).detail.credentialRenewed).toBe(true)
+    const final = await failure(client.call(read))
+    expect([final.code, final.detail.credentialRenewed]).toEqual(['unauthorized', undefined])
+    expect((await failure(client.call(read))).detail.credentialRenewed).toBeUndefined()
     expect([sent.length, renewals]).toEqual([3, [1]])
   })
 
   test('a renewed token that worked once may be renewed again', async () => {
     const { client, renewals } = aClient([reply(401), reply(200), reply(401), reply(200)])
-    await client.call(read)
-    await client.call(read)
+    const again = { ...read, requestId: '' }
+    await client.call(again)
+    await client.call(again)
     expect(renewals).toEqual([1, 2])
   })
 

@@ -45,7 +45,7 @@ export interface ClientParts {
   http: HttpClient
   tokens: TokenSource
   clock: Clock
-  /** Hard limit of a call, token and repetition after a 401 included, milliseconds. */
+  /** Hard limit of a call, its token included, milliseconds. */
   timeoutMs: number
   /** Wall clock for Retry-After in its date form. */
   nowMs?: () => number
@@ -65,7 +65,8 @@ export function mercadolibreClient(parts: ClientParts): MeliClient {
     if (token.version === unprovenVersion) throw refusedToken(reply)
     const renewed = await parts.tokens.renewed(token.version, signal)
     unprovenVersion = renewed.version
-    // A 401 had no effect, so the same request goes out once more under the same request id.
+    // One attempt is one request: what is sent again needs an intent and a request id of its own.
+    if (request.requestId) throw refusedToken(reply, { credentialRenewed: true })
     const repeated = await exchange(request, renewed, { elapsedMs, signal })
     if (repeated.status === 401) throw refusedToken(repeated)
     return settle(repeated, renewed)
@@ -137,10 +138,11 @@ export function failureOf(reply: HttpReply, nowMs: number): IntegrationError | u
   return new IntegrationError(code, detail)
 }
 
-function refusedToken(reply: HttpReply): IntegrationError {
+function refusedToken(reply: HttpReply, { credentialRenewed = false } = {}): IntegrationError {
   return new IntegrationError('unauthorized', {
     httpStatus: 401,
-    summary: 'MercadoLibre refused the access token, and a renewed one too',
+    summary: `MercadoLibre refused the access token${credentialRenewed ? '; it is renewed by now' : ', and a renewed one too'}`,
+    ...(credentialRenewed ? { credentialRenewed } : {}),
     ...(saidIn(reply.text).text === '' ? {} : { theirText: saidIn(reply.text).text }),
   })
 }

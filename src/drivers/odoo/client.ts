@@ -58,49 +58,71 @@ export function odooClient(options: OdooClientOptions): OdooClient {
   const keys = keyRing(options, (password) =>
     connect({ http, base, database: options.db, user: options.user, password, ...overrideOf(options) }, { timeoutMs: readMs }),
   )
-  let current: Connection | undefined
-  let connecting: Promise<Connection> | undefined
-
-  async function connection(signal: AbortSignal): Promise<Connection> {
-    if (current) return current
-    // The login belongs to no one caller: its own limit ends it, so one caller who gives up does not fail the others.
-    connecting ??= keys
-      .login()
-      .then((made) => {
-        current = made
-        return made
-      })
-      .finally(() => {
-        connecting = undefined
-      })
-    return await orAborted(connecting, signal)
-  }
+  const login = sharedLogin(() => keys.login())
+  // A login by the other key that has served nothing yet: refused again, the account is at fault and not the key.
+  let unproven: Connection | undefined
 
   async function call<T>(schema: z.ZodType<T>, wanted: OdooCall, context: CallContext, timeoutMs: number): Promise<T> {
-    const used = await connection(context.signal)
+    const used = await login.connection(context.signal)
     try {
-      return readAnswer(schema, await used.send(wanted, { ...context, timeoutMs }), wanted)
+      return await exchange(used, schema, wanted, { ...context, timeoutMs })
     } catch (error) {
-      if (isConnectionLost(error) && current === used) current = undefined
-      if (keys.size === 1 || !isUnauthorized(error)) throw error
+      if (keys.size === 1 || !isUnauthorized(error) || used === unproven) throw error
+      const renewed = await login.connection(context.signal)
+      unproven = renewed
+      // One attempt is one request: what is sent again needs an intent and a request id of its own.
+      if (context.requestId) throw new IntegrationError('unauthorized', { ...error.detail, credentialRenewed: true })
+      return await exchange(renewed, schema, wanted, { ...context, timeoutMs })
     }
-    // A refused key had no effect, so the same request goes out once more under the same request id, by whichever key is taken now.
-    const renewed = await connection(context.signal)
+  }
+
+  async function exchange<T>(
+    used: Connection,
+    schema: z.ZodType<T>,
+    wanted: OdooCall,
+    context: CallContext & { timeoutMs: number },
+  ): Promise<T> {
     try {
-      return readAnswer(schema, await renewed.send(wanted, { ...context, timeoutMs }), wanted)
+      const answer = readAnswer(schema, await used.send(wanted, context), wanted)
+      if (unproven === used) unproven = undefined
+      return answer
     } catch (error) {
-      if (isConnectionLost(error) && current === renewed) current = undefined
+      if (isConnectionLost(error)) login.drop(used)
       throw error
     }
   }
 
   return {
-    connection,
+    connection: (signal) => login.connection(signal),
     read: (schema, wanted, context) => call(schema, wanted, context, readMs),
     write: (schema, wanted, context) => call(schema, wanted, context, writeMs),
     serverTime: (signal) => serverTime({ http, base }, { signal, timeoutMs: readMs }),
     keyInUse: () => keys.inUse(),
     close: () => http.close(),
+  }
+}
+
+/** One login for all callers, made when none stands. */
+function sharedLogin(login: () => Promise<Connection>) {
+  let current: Connection | undefined
+  let connecting: Promise<Connection> | undefined
+  return {
+    async connection(signal: AbortSignal): Promise<Connection> {
+      if (current) return current
+      // The login belongs to no one caller: its own limit ends it, so one caller who gives up does not fail the others.
+      connecting ??= login()
+        .then((made) => {
+          current = made
+          return made
+        })
+        .finally(() => {
+          connecting = undefined
+        })
+      return await orAborted(connecting, signal)
+    },
+    drop(lost: Connection): void {
+      if (current === lost) current = undefined
+    },
   }
 }
 
@@ -124,7 +146,7 @@ function keyRing({ password, nextPassword }: OdooClientOptions, login: (password
   }
 }
 
-function isUnauthorized(error: unknown): boolean {
+function isUnauthorized(error: unknown): error is IntegrationError {
   return error instanceof IntegrationError && error.code === 'unauthorized'
 }
 

@@ -132,6 +132,8 @@ describe.each([14, 19] as const)('what Odoo %i refuses', (version) => {
     await admin('/credentials', { key: 'key-2' })
     await admin('/credentials', { expired: true, key: 'change-me' }, 'PUT')
     const wanted = wantedOf({ skus })
+    // One attempt is one request, so what met the refusal ends, and the other key serves the next.
+    expect(await failureOf(drive(erp, wanted))).toMatchObject({ code: 'unauthorized', detail: { credentialRenewed: true } })
     expect((await drive(erp, wanted)).operations).toEqual(['create', 'confirm'])
     expect((await erp.health(never)).problems).toEqual([expect.stringContaining('ODOO_PASSWORD_NEXT')])
     await admin('/credentials', { expired: true }, 'PUT')
