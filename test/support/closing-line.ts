@@ -1,18 +1,21 @@
-import type { Reporter, SerializedError, TestModule } from 'vitest/node'
+import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node'
 
 type Counts = { passed: number; failed: number; skipped: number }
 
-/** Ends a run with the one plain line that machines read: `12 passed, 0 failed`, with `, 3 skipped` when there are any. */
+/**
+ * Ends a run with what failed, what was skipped, a line each, and the one plain line that machines read: `12 passed, 0 failed`, with
+ * `, 3 skipped` when there are any.
+ */
 export class ClosingLine implements Reporter {
-  #counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+  #lines: string[] = []
   #armed = false
 
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
-    this.#counts = countTests(modules, unhandledErrors.length)
+    this.#lines = [...notable(modules), '', closingLine(countTests(modules, unhandledErrors.length))]
     if (this.#armed) return
     this.#armed = true
     // Coverage tables and teardown messages come after the run: only at exit is a line sure to be the last one.
-    process.once('exit', () => process.stdout.write(`\n${closingLine(this.#counts)}\n`))
+    process.once('exit', () => process.stdout.write(`\n${this.#lines.join('\n')}\n`))
   }
 }
 
@@ -35,3 +38,23 @@ function countTests(modules: readonly TestModule[], unhandledErrors: number): Co
   }
   return counts
 }
+
+// Where only the end of a log is kept, these lines are all that says what went wrong.
+function notable(modules: readonly TestModule[]): string[] {
+  return modules.flatMap((module) => [
+    ...module.errors().map((error) => `failed: ${module.moduleId}: ${firstLine(error.message)}`),
+    ...[...module.children.allSuites()].flatMap((suite) =>
+      suite.errors().map((error) => `failed: ${suite.fullName}: ${firstLine(error.message)}`),
+    ),
+    ...[...module.children.allTests()].flatMap((test) => notableTest(test)),
+  ])
+}
+
+function notableTest(test: TestCase): string[] {
+  const { state, errors } = test.result()
+  const name = `${test.module.relativeModuleId} > ${test.fullName}`
+  if (state === 'failed') return [`failed: ${name}: ${firstLine(errors?.[0]?.message ?? 'no message')}`]
+  return state === 'skipped' ? [`skipped: ${name}`] : []
+}
+
+const firstLine = (message: string): string => message.split('\n', 1)[0]?.slice(0, 300) ?? ''
