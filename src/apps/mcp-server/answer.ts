@@ -19,7 +19,7 @@ const MOST_CHARACTERS = 19_000
 
 /** More than one order bears the identifier: they are ranked and named by ids that name one order each. */
 export function ambiguousAnswer(typed: string, candidates: readonly Candidate[]): Answer {
-  const rows = candidates.map((c) => ({ order_id: `hub-${c.orderId}`, known: codeWord(c.known), kind: c.kind, channel: c.channel }))
+  const rows = candidateRows(candidates)
   return {
     kind: 'answer',
     data: {
@@ -28,11 +28,37 @@ export function ambiguousAnswer(typed: string, candidates: readonly Candidate[])
       sentence: `${rows.length} orders answer to this identifier: call again with the order_id of one candidate.`,
       candidates: rows,
     },
-    suggestions: rows
-      .slice(0, 3)
-      .map((r) => ({ toolName: 'trace_order', arguments: { order_id: r.order_id }, reason: `${r.kind} at ${r.channel}` })),
+    suggestions: callsFor('trace_order', rows),
     audited: false,
   }
+}
+
+/** The same of a tool that was asked to change something: an error, as nothing was, that leads to the same tool with one candidate. */
+export function ambiguousRefusal(tool: string, candidates: readonly Candidate[]): Answer {
+  const rows = candidateRows(candidates)
+  const named = rows.map((r) => `${r.order_id} (${r.known}, ${r.kind} at ${r.channel})`).join(', ')
+  return {
+    kind: 'error',
+    code: 'ambiguous',
+    sentence: `${rows.length} orders answer to this identifier: ${named}. Nothing was changed; call again with the order_id of one.`,
+    suggestions: callsFor(tool, rows),
+    audited: false,
+  }
+}
+
+interface CandidateRow {
+  order_id: string
+  known: string
+  kind: string
+  channel: string
+}
+
+function candidateRows(candidates: readonly Candidate[]): CandidateRow[] {
+  return candidates.map((c) => ({ order_id: `hub-${c.orderId}`, known: codeWord(c.known), kind: c.kind, channel: c.channel }))
+}
+
+function callsFor(toolName: string, rows: readonly CandidateRow[]): Suggestion[] {
+  return rows.slice(0, 3).map((r) => ({ toolName, arguments: { order_id: r.order_id }, reason: `${r.kind} at ${r.channel}` }))
 }
 
 export function unreadableAnswer(): Answer {

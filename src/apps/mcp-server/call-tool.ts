@@ -8,6 +8,8 @@ import type { Answer, Suggestion, Tool, ToolPorts } from './tool.ts'
 export interface Dispatch {
   tools: readonly Tool[]
   ports: ToolPorts
+  /** Who is asking; null is no access. May throw what the database threw. */
+  authenticate(): Promise<Principal | null>
   allows(principalId: string, effect: Tool['effect']): boolean
   /** Told of bugs, with their cause; the agent is not. */
   onBug(error: unknown, tool: string): void
@@ -17,16 +19,12 @@ const NOBODY: Principal = { id: 'anonymous', scopes: new Set(), via: 'mcp-stdio'
 const MOST_SUGGESTED = 3
 
 /** One call: who, may they, what did they say, do it, write it down, answer. Every way out of here is in the audit log. */
-export async function callTool(
-  name: string,
-  args: Record<string, unknown>,
-  principal: Principal | null,
-  dispatch: Dispatch,
-): Promise<CallToolResult> {
+export async function callTool(name: string, args: Record<string, unknown>, dispatch: Dispatch): Promise<CallToolResult> {
   const elapsedMs = dispatch.ports.clock.stopwatch()
-  const who = principal ?? NOBODY
   const tool = dispatch.tools.find((t) => t.name === name)
-  const answer = await answerOf({ tool, name, args, who }, dispatch)
+  const caller = await callerOf(name, dispatch)
+  const who = caller ?? NOBODY
+  const answer = caller ? await answerOf({ tool, name, args, who }, dispatch) : UNKNOWN_CALLER
   if (!answer.audited) {
     try {
       await dispatch.ports.audit.record(intentOf(tool, name, args, who), outcomeOf(answer, elapsedMs()))
@@ -38,6 +36,23 @@ export async function callTool(
   return answer.kind === 'error'
     ? errorResult(answer.code, answer.sentence, callable(answer.suggestions ?? [], who, dispatch))
     : result(answer, who, dispatch)
+}
+
+const UNKNOWN_CALLER: Answer = {
+  kind: 'error',
+  code: 'internal',
+  sentence: 'The hub cannot check who is asking; repeating the call at once will not help. Nothing was changed.',
+  audited: false,
+}
+
+// What a database says when it fails names addresses and roles: that is for the log, never for the agent.
+async function callerOf(name: string, { authenticate, onBug }: Dispatch): Promise<Principal | undefined> {
+  try {
+    return (await authenticate()) ?? NOBODY
+  } catch (error) {
+    onBug(error, name)
+    return undefined
+  }
 }
 
 interface Asked {

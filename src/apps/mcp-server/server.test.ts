@@ -242,6 +242,30 @@ describe('who may call what', () => {
   })
 })
 
+describe('when the hub cannot check who is asking', () => {
+  const lost = new Error('connect ECONNREFUSED 10.0.0.5:5432')
+  const asked = (): McpDeps => ({ ...deps(null), authenticate: () => Promise.reject(lost) })
+
+  test.each(ERAS)('in the era of %s a call fails without the database’s words, and is on the record', async (era) => {
+    const { client, close } = await mcpClient(asked(), era)
+    const reply = await client.callTool({ name: 'get_dlq_depth', arguments: {} })
+    await close()
+    expect(reply).toMatchObject({ isError: true, content: [{ text: expect.stringMatching(/^internal: .*Nothing was changed\.$/) }] })
+    expect(JSON.stringify(reply)).not.toContain('ECONNREFUSED')
+    expect(bugs).toEqual([lost])
+    expect((await auditLog())[0]).toMatchObject({ tool_name: 'get_dlq_depth', result_status: 'error', error_message: 'internal' })
+  })
+
+  test.each(ERAS)('in the era of %s a list fails without them too', async (era) => {
+    const { client, close } = await mcpClient(asked(), era)
+    const failure = await client.listTools().catch((error: unknown) => error)
+    await close()
+    expect(failure).toMatchObject({ message: expect.stringContaining('the hub cannot check who is asking') })
+    expect(String(failure)).not.toContain('ECONNREFUSED')
+    expect(bugs).toEqual([lost])
+  })
+})
+
 describe('when the audit log cannot be written', () => {
   const broken: Audit = {
     intend: () => Promise.reject(new Error('locked')),
@@ -390,9 +414,19 @@ describe('identifiers and hostile text', () => {
     await rows.order({ identifiers: [{ kind: 'pack', value: '2000055', channel: ML }] })
     const reply = await call(aPrincipal('operator'), 'trace_order', { order_id: 2000055 })
     expect(reply.data).toMatchObject({ found: false, candidates: [{ kind: expect.any(String) }, { kind: expect.any(String) }] })
-    expect((await call(aPrincipal('operator'), 'retry_failed_sync', { order_id: '2000055' })).data).not.toHaveProperty('changed')
     const one = await call(aPrincipal('operator'), 'trace_order', reply.data.suggestedActions[0].arguments)
     expect(one.data).toMatchObject({ found: true })
+  })
+
+  test('a retry of an identifier of two orders is an error that names both and leads to the same tool', async () => {
+    const channel = ML
+    const first = await rows.order({ identifiers: [{ kind: 'marketplace-order', value: '2000055', channel }] })
+    const second = await rows.order({ identifiers: [{ kind: 'pack', value: '2000055', channel }] })
+    const { isError, text } = await call(aPrincipal('operator'), 'retry_failed_sync', { order_id: '2000055' })
+    expect(isError).toBe(true)
+    expect(text).toMatch(/^ambiguous: .*Nothing was changed.*Next: retry_failed_sync \{"order_id":"hub-\d+"\}\.$/)
+    for (const id of [first, second]) expect(text).toContain(`hub-${id}`)
+    expect((await auditLog())[0]).toMatchObject({ tool_name: 'retry_failed_sync', result_status: 'error', error_message: 'ambiguous' })
   })
 
   test('an order that nobody knows gets an answer: where we looked and what is near', async () => {

@@ -24,6 +24,7 @@ export function mcpServerFactory(deps: McpDeps): () => McpServer {
   const dispatch: Dispatch = {
     tools,
     ports: deps.ports,
+    authenticate: () => deps.authenticate(),
     allows: callBudget(deps.ports.clock),
     onBug: (error, tool) => deps.onBug(error, tool),
   }
@@ -33,12 +34,22 @@ export function mcpServerFactory(deps: McpDeps): () => McpServer {
       { capabilities: { tools: { listChanged: false } }, instructions: INSTRUCTIONS },
     )
     // Not registerTool: a tool that this principal may not call must be hidden from the list and still leave a row in the audit log when it is called.
-    server.server.setRequestHandler('tools/list', async () => ({ tools: listed(await deps.authenticate()) }))
+    server.server.setRequestHandler('tools/list', async () => ({ tools: listed(await whoLists(deps)) }))
     server.server.setRequestHandler('tools/call', async (request) => {
       const { name, arguments: args } = request.params
-      return callTool(name, args ?? {}, await deps.authenticate(), dispatch)
+      return callTool(name, args ?? {}, dispatch)
     })
     return server
+  }
+}
+
+// The protocol answers the message of whatever is thrown here: it must be ours.
+async function whoLists(deps: McpDeps): Promise<Principal | null> {
+  try {
+    return await deps.authenticate()
+  } catch (error) {
+    deps.onBug(error, 'tools/list')
+    throw new Error('internal: the hub cannot check who is asking; try again later')
   }
 }
 

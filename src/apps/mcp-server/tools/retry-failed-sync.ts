@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { codeWord } from '../../../core/untrusted.ts'
 import { type RetryAnswer, retryFailedSync } from '../../../flows/retry-failed-sync.ts'
-import { ambiguousAnswer, OrderId, Reason, Row } from '../answer.ts'
+import { ambiguousRefusal, OrderId, Reason, Row } from '../answer.ts'
 import { type Answer, defineTool } from '../tool.ts'
 
 const output = z.object({
@@ -13,8 +13,6 @@ const output = z.object({
   now: z.array(Row).optional(),
   operation_id: z.string().optional(),
   sentence: z.string(),
-  found: z.boolean().optional(),
-  candidates: z.array(Row).optional(),
 })
 
 /** An order's dead letters back to pending, and what is owed planned. */
@@ -37,7 +35,7 @@ function answerOf(orderId: string, answer: RetryAnswer): Answer {
   const trace = [{ toolName: 'trace_order', arguments: { order_id: orderId }, reason: 'How it stands now, with evidence.' }]
   switch (answer.kind) {
     case 'ambiguous':
-      return ambiguousAnswer(orderId, answer.candidates)
+      return ambiguousRefusal('retry_failed_sync', answer.candidates)
     case 'unknown': {
       const near = answer.nearest.length > 0 ? ` Nearest: ${answer.nearest.map((n) => codeWord(n)).join(', ')}.` : ''
       return {
