@@ -101,6 +101,21 @@ describe('planning', () => {
     expect(planOrder(anOrder({ origin: ML, payment: 'pending' }), [], settings).wishes).toEqual([])
   })
 
+  test('part of the money given back leaves the rest owed to Odoo, status and tracking number included', () => {
+    const left = anOrder({ origin: ML, payment: 'partially_refunded', fulfilment: 'shipped', tracking: 'CL-1' })
+    expect(planOrder(left, [], settings).wishes).toMatchObject([
+      { channel: 'odoo', desired: { confirm: true, fulfilment: 'shipped', tracking: 'CL-1' } },
+    ])
+  })
+
+  test('what Odoo holds is told whatever became of the payment, and confirmed only where it stands', () => {
+    const back = anOrder({ origin: ML, payment: 'charged_back', fulfilment: 'shipped' })
+    expect(planOrder(back, ['odoo'], settings).wishes).toMatchObject([
+      { channel: 'odoo', desired: { confirm: false, fulfilment: 'shipped' } },
+    ])
+    expect(planOrder(back, [], settings).wishes).toEqual([])
+  })
+
   test('an order that was only seen in part is not owed to Odoo yet', () => {
     expect(planOrder(anOrder({ origin: ML, lines: [] }), [], settings).wishes).toEqual([])
     expect(planOrder(anOrder({ origin: ML, flags: ['partial'], totalMinor: null }), [], settings).wishes).toEqual([])

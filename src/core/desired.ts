@@ -1,5 +1,5 @@
 import { type Channel, ODOO_CHANNEL } from './channel.ts'
-import type { CanonicalOrder, Fulfilment, Lifecycle, OrderLine } from './order.ts'
+import { type CanonicalOrder, type Fulfilment, isPaid, type Lifecycle, type OrderLine } from './order.ts'
 import { type Route, routeOrder, type RoutingRule } from './routing.ts'
 
 /** What one binding should show: the content of one version of a delivery of kind `order`. Holds no personal data. */
@@ -13,7 +13,7 @@ export interface DesiredOrder {
   /** Set only for the target that must learn it from another system. */
   fulfilment: Fulfilment | null
   tracking: string | null
-  /** Odoo only: confirm it there. False while it is held on purpose. */
+  /** Odoo only: confirm it there. False while it is held on purpose and where its payment does not stand; a confirmed order stays so. */
   confirm: boolean
   currency: string | null
   totalMinor: number | null
@@ -46,10 +46,10 @@ export interface OrderPlan {
 
 /**
  * What every system owes an order, from the projection alone. `bound` names the channels that already hold a binding of it: they are
- * told of a cancellation even when no rule would send them the order any more.
+ * told of what became of it even when no rule would send them the order any more, or its payment went back.
  */
 export function planOrder(order: CanonicalOrder, bound: readonly string[], settings: PlanSettings): OrderPlan {
-  return order.origin === ODOO_CHANNEL ? planErpOrder(order, bound, settings) : planMarketplaceOrder(order, settings)
+  return order.origin === ODOO_CHANNEL ? planErpOrder(order, bound, settings) : planMarketplaceOrder(order, bound, settings)
 }
 
 function planErpOrder(order: CanonicalOrder, bound: readonly string[], settings: PlanSettings): OrderPlan {
@@ -75,20 +75,20 @@ function worthANote(fulfilment: Fulfilment): boolean {
   return fulfilment !== 'none' && fulfilment !== 'awaiting_acceptance' && fulfilment !== 'to_prepare'
 }
 
-function planMarketplaceOrder(order: CanonicalOrder, settings: PlanSettings): OrderPlan {
+function planMarketplaceOrder(order: CanonicalOrder, bound: readonly string[], settings: PlanSettings): OrderPlan {
   if (!settings.channels.some((c) => c.id === ODOO_CHANNEL && c.enabled)) return { route: null, wishes: [] }
-  if (order.lifecycle !== 'cancelled' && (!isPaid(order) || isPartial(order))) return { route: null, wishes: [] }
+  const isOwed = isPaid(order) || bound.includes(ODOO_CHANNEL)
+  if (order.lifecycle !== 'cancelled' && (!isOwed || isPartial(order))) return { route: null, wishes: [] }
   const held = order.flags.includes('hold_fraud') || order.flags.includes('mediation')
   // Where Odoo ships, the word on fulfilment is its own: it is not repeated to it, and the marketplace is told.
   const news = order.fulfilmentFromShipper ? {} : { fulfilment: order.fulfilment, tracking: order.tracking }
   const report = order.fulfilmentFromShipper && order.lifecycle !== 'cancelled' ? reportOwed(order, order.origin, settings) : NO_REPORT
-  const wishes: Wish[] = [{ channel: ODOO_CHANNEL, desired: { ...contentOf(order), ...news, confirm: !held } }]
+  const wishes: Wish[] = [{ channel: ODOO_CHANNEL, desired: { ...contentOf(order), ...news, confirm: isPaid(order) && !held } }]
   if (report.fulfilment !== null)
     wishes.push({ channel: order.origin, desired: { ...contentOf(order), ...report, lines: [], totalMinor: null } })
   return { route: null, wishes }
 }
 
-const isPaid = (order: CanonicalOrder): boolean => order.payment === 'paid' || order.payment === 'authorized'
 // An answer with parts missing (MercadoLibre: 206) says nothing of the order's content yet; the whole one follows.
 const isPartial = (order: CanonicalOrder): boolean =>
   order.lines.length === 0 || (order.flags.includes('partial') && order.totalMinor === null)

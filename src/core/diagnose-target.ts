@@ -1,9 +1,10 @@
 import { lastAttempt } from './attempt-evidence.ts'
 import { ODOO_CHANNEL } from './channel.ts'
-import { ambiguousFinding, holdReason, pendingFinding } from './diagnose-waiting.ts'
+import { ambiguousFinding, holdReason, isKeptUnconfirmed, pendingFinding } from './diagnose-waiting.ts'
 import { causeCodeOf, type Evidence, type Finding } from './finding.ts'
 import { outboxIdOf } from './identifier.ts'
 import type { BindingFact, ChannelFact, DeliveryFact, OrderFacts, SilverFact } from './order-facts.ts'
+import { isPaid } from './order.ts'
 import { codeWord, plainLine } from './untrusted.ts'
 
 /** What stands at each target of a silver order: one finding a channel, and one more where its binding shows trouble. */
@@ -86,16 +87,15 @@ function owedByErpOrder(order: SilverFact, channel: ChannelFact): Finding | null
 
 function owedByMarketplaceOrder(order: SilverFact, channel: ChannelFact, binding: BindingFact | undefined): Finding | null {
   if (channel.id !== ODOO_CHANNEL || binding || !channel.enabled) return null
-  const unpaid = order.payment === 'none' || order.payment === 'pending'
   const evidence: Evidence[] = [{ table: 'silver_order', id: order.id, says: `payment ${order.payment}` }]
-  if (unpaid)
+  if (!isPaid(order))
     return {
       cause: 'on-hold',
       certainty: 'certain',
       target: channel.id,
       deadLetter: null,
       evidence,
-      sentence: 'The order is not paid yet, so the ERP is not told of it.',
+      sentence: `The order is ${wasPaid(order) ? `${order.payment}: its payment went back` : 'not paid yet'}, so the ERP is not told of it.`,
     }
   return {
     cause: 'drift',
@@ -106,6 +106,8 @@ function owedByMarketplaceOrder(order: SilverFact, channel: ChannelFact, binding
     sentence: 'The order is owed to the ERP and no delivery was planned.',
   }
 }
+
+const wasPaid = ({ payment }: SilverFact): boolean => payment === 'refunded' || payment === 'charged_back'
 
 function bindingTrouble(binding: BindingFact): Finding[] {
   const base = { certainty: 'certain' as const, target: binding.channel, deadLetter: null }
@@ -137,7 +139,7 @@ function bindingTrouble(binding: BindingFact): Finding[] {
 function deliveredFinding(facts: OrderFacts, d: DeliveryFact): Finding {
   const binding = facts.bindings.find((b) => b.id === d.bindingId)
   const id = codeWord(binding?.externalId)
-  const held = d.channel === ODOO_CHANNEL && !d.confirm
+  const held = isKeptUnconfirmed(facts, d)
   return {
     cause: held ? 'on-hold' : 'delivered',
     certainty: 'certain',

@@ -2,6 +2,7 @@ import { lastAttempt } from './attempt-evidence.ts'
 import { ODOO_CHANNEL } from './channel.ts'
 import type { Evidence, Finding } from './finding.ts'
 import { type DeliveryFact, DELIVERING_APP, duration, isAlive, msBetween, type OrderFacts } from './order-facts.ts'
+import { isPaid } from './order.ts'
 import { plainLine } from './untrusted.ts'
 
 /** A delivery whose send is under way or whose answer was lost. */
@@ -43,7 +44,7 @@ export function pendingFinding(facts: OrderFacts, d: DeliveryFact): Finding {
   const blocked = blockage(facts, d, evidence)
   if (blocked) return blocked
   if (msBetween(facts.at, d.dueAt) > 0) return waitingFinding(d, evidence)
-  if (d.channel === ODOO_CHANNEL && !d.confirm)
+  if (isKeptUnconfirmed(facts, d))
     return { ...base, cause: 'on-hold', sentence: `It goes to ${d.channel} unconfirmed on purpose${holdReason(facts)}.`, evidence }
   return { ...base, cause: 'queued', sentence: `Due since ${duration(msBetween(d.dueAt, facts.at))}${backlog(facts, d)}.`, evidence }
 }
@@ -119,8 +120,15 @@ function backlog(facts: OrderFacts, d: DeliveryFact): string {
   return `; ${d.ahead >= 1_000 ? 'at least 1000' : d.ahead} of ${d.channel} are ahead${estimate}`
 }
 
+/** Whether Odoo shows the order unconfirmed because the hub wants it so: what was confirmed there once stays confirmed. */
+export function isKeptUnconfirmed(facts: OrderFacts, d: DeliveryFact): boolean {
+  const wasConfirmed = facts.deliveries.some((o) => o.bindingId === d.bindingId && o.state === 'delivered' && o.confirm)
+  return d.channel === ODOO_CHANNEL && !d.confirm && !wasConfirmed
+}
+
 /** Why a person or a rule keeps the order from going on, in words. */
 export function holdReason(facts: OrderFacts): string {
   if (facts.order?.flags.includes('hold_fraud')) return ': fraud alert'
-  return facts.order?.flags.includes('mediation') ? ': open mediation' : ': grace period'
+  if (facts.order?.flags.includes('mediation')) return ': open mediation'
+  return facts.order && !isPaid(facts.order) ? `: payment ${facts.order.payment}` : ': grace period'
 }

@@ -104,6 +104,11 @@ export interface CanonicalOrder {
   identifiers: Identifier[]
 }
 
+/** Whether the payment stands. Part of it given back leaves the rest of the order to be shipped. */
+export function isPaid({ payment }: Pick<CanonicalOrder, 'payment'>): boolean {
+  return payment === 'paid' || payment === 'authorized' || payment === 'partially_refunded'
+}
+
 export const DISPLAY_STATUSES = [
   'PENDING_PAYMENT',
   'AWAITING_ACCEPTANCE',

@@ -120,6 +120,23 @@ describe('the two journeys, end to end on the simulators', () => {
     expect(rows).toHaveLength(1)
   })
 
+  test('an order of which one item was refunded is created in Odoo, and its tracking number follows', async () => {
+    const bought = (await running.meli('POST', '/admin/purchases', {
+      seller: 1001,
+      items: [{ sku: 'SKU-002', quantity: 2, unit_price: 15_990 }],
+      status: 'partially_refunded',
+    })) as { order_ids: (number | string)[]; shipment_id: number | string }
+    const inOdoo = async (): Promise<ErpSnapshot | undefined> => {
+      const { orders } = (await running.odoo('GET', `/admin/orders?client_order_ref=${bought.order_ids[0]}`)) as {
+        orders: { id: number }[]
+      }
+      return orders[0] ? erpOrder(orders[0].id) : undefined
+    }
+    await until(async () => (await inOdoo())?.state === 'sale')
+    await running.meli('POST', `/admin/shipments/${bought.shipment_id}/status`, { status: 'shipped', tracking_number: 'CL124' })
+    await until(async () => (await inOdoo())?.tracking === 'CL124')
+  })
+
   test('an order whose webhook was lost is found by the sweep', async () => {
     const bought = (await running.meli('POST', '/admin/purchases', {
       seller: 1002,
