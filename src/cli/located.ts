@@ -1,4 +1,6 @@
 import type { Diagnosis } from '../core/diagnosis.ts'
+import { loggedIdentifier } from '../core/logged-text.ts'
+import { isHeld } from '../core/order-facts.ts'
 import { type Trace, traceOrder } from '../flows/trace-order.ts'
 import { type CliContext, CliError, EXIT } from './context.ts'
 import { operatorAtTerminal, withDesk } from './with-desk.ts'
@@ -15,7 +17,7 @@ export async function locate(context: CliContext, command: 'rosh trace' | 'rosh 
       principal: operatorAtTerminal(),
       tool: command,
       scopeUsed: 'orders.read' as const,
-      params: { order: typed.slice(0, 200) },
+      params: { order_id: loggedIdentifier(typed, answer.kind === 'ambiguous' || (answer.kind === 'traced' && isHeld(answer.facts))) },
     }
     await desk.audit.record(intent, { result: 'ok', latencyMs: Math.round(elapsedMs()) })
     return answer

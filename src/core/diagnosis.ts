@@ -4,7 +4,7 @@ import { diagnoseOrder, diagnoseUnheld } from './diagnose-order.ts'
 import { diagnoseDelivery, diagnoseTargets } from './diagnose-target.ts'
 import { byUrgency, type Evidence, type Finding } from './finding.ts'
 import { type NextStep, nextStepOf } from './next-step.ts'
-import type { OrderFacts } from './order-facts.ts'
+import { isHeld, type OrderFacts } from './order-facts.ts'
 import { ruleOut, type RuledOut } from './rule-out.ts'
 
 export interface TargetVerdict {
@@ -84,7 +84,7 @@ function nothing(facts: OrderFacts): Finding {
 
 function stepOf(facts: OrderFacts, finding: Finding): NextStep {
   return nextStepOf(finding.cause, {
-    orderId: facts.order || facts.inbound.length > 0 || facts.quarantine.length > 0 ? facts.typed : null,
+    orderId: isHeld(facts) ? facts.typed : null,
     deadLetter: finding.deadLetter,
     target: finding.target,
   })

@@ -230,6 +230,11 @@ export function msBetween(fromIso: string, toIso: string): number {
   return Date.parse(toIso) - Date.parse(fromIso)
 }
 
+/** Whether the hub holds anything under what was typed: an order, or what never became one. */
+export function isHeld({ order, inbound, quarantine }: Pick<OrderFacts, 'order' | 'inbound' | 'quarantine'>): boolean {
+  return order !== null || inbound.length > 0 || quarantine.length > 0
+}
+
 /** Whether a process of the app beat lately. */
 export function isAlive(facts: Pick<OrderFacts, 'workers' | 'at'>, app: string): boolean {
   return facts.workers.some((w) => w.app === app && msBetween(w.beatAt, facts.at) < ALIVE_MS)

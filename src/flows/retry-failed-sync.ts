@@ -1,4 +1,5 @@
 import { outboxIdOf, readIdentifier } from '../core/identifier.ts'
+import { loggedIdentifier } from '../core/logged-text.ts'
 import type { Principal } from '../ports/audit.ts'
 import type { DeadLetters, LetterState, Replay } from '../ports/dead-letters.ts'
 import type { OrderStore } from '../ports/order-store.ts'
@@ -88,7 +89,7 @@ function intentOf(
     principal: request.principal,
     tool: request.tool,
     scopeUsed: 'outbox.retry',
-    params: { order_id: request.orderId.slice(0, 200) },
+    params: { order_id: loggedIdentifier(request.orderId, true) },
     target,
     ...(request.reason === null ? {} : { reason: request.reason }),
   }

@@ -12,7 +12,7 @@ export interface AuditIntent {
   principal: Principal
   tool: string
   scopeUsed: Scope | null
-  /** Redacted parameters; no personal data, no secret. */
+  /** Redacted parameters; no secret, and personal data only as a `PersonalText`, of which a digest is kept. */
   params: Record<string, unknown>
   target?: { kind: string; id: string; expectedVersion?: string }
   reason?: string

@@ -83,6 +83,14 @@ describe('the rosh command against a running hub', () => {
     expect(await rosh('trace', 'NOBODY-KNOWS-1')).toMatch(/^not-found-anywhere/)
   })
 
+  test('the audit log keeps what was traced under the key of the tools, and what may be of a person as a digest', async () => {
+    for (const typed of ['4711', 'Av. Providencia 4711']) await rosh('trace', typed)
+    const { rows } = await running.owner.query<{ params_json: unknown }>(
+      `SELECT params_json FROM mcp_audit_log WHERE tool_name = 'rosh trace' ORDER BY timestamp DESC LIMIT 2`,
+    )
+    expect(rows.map((row) => row.params_json)).toEqual([{ order_id: expect.stringMatching(/^sha256:/) }, { order_id: '4711' }])
+  })
+
   test('dlq list counts; a replay puts back, and a second one is refused', async () => {
     expect(await rosh('dlq', 'list')).toMatch(/^1 dead letters of 1 orders\n {2}outbox-\d+ +ML-4711 +sku-unknown /)
     for (const line of printed.slice(0, -1)) expect(line.length).toBeLessThanOrEqual(80)

@@ -30,6 +30,7 @@ export function ambiguousAnswer(typed: string, candidates: readonly Candidate[])
     },
     suggestions: callsFor('trace_order', rows),
     audited: false,
+    held: true,
   }
 }
 
@@ -43,6 +44,7 @@ export function ambiguousRefusal(tool: string, candidates: readonly Candidate[])
     sentence: `${rows.length} orders answer to this identifier: ${named}. Nothing was changed; call again with the order_id of one.`,
     suggestions: callsFor(tool, rows),
     audited: false,
+    held: true,
   }
 }
 

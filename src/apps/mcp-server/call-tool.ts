@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { CallToolResult } from '@modelcontextprotocol/server'
+import { loggedIdentifier, loggedWord } from '../../core/logged-text.ts'
 import { storableText } from '../../core/storable-text.ts'
 import { codeWord, plainLine } from '../../core/untrusted.ts'
 import type { AuditIntent, AuditOutcome, Principal } from '../../ports/audit.ts'
@@ -27,7 +27,7 @@ export async function callTool(name: string, args: Record<string, unknown>, disp
   const answer = caller ? await answerOf({ tool, name, args, who }, dispatch) : UNKNOWN_CALLER
   if (!answer.audited) {
     try {
-      await dispatch.ports.audit.record(intentOf(tool, name, args, who), outcomeOf(answer, elapsedMs()))
+      await dispatch.ports.audit.record(intentOf({ tool, name, args, who }, answer), outcomeOf(answer, elapsedMs()))
     } catch (error) {
       dispatch.onBug(error, name)
       return errorResult('audit-unavailable', 'The audit log cannot be written, so the call was refused. Nothing was changed.', [])
@@ -46,11 +46,11 @@ const UNKNOWN_CALLER: Answer = {
 }
 
 // What a database says when it fails names addresses and roles: that is for the log, never for the agent.
-async function callerOf(name: string, { authenticate, onBug }: Dispatch): Promise<Principal | undefined> {
+async function callerOf(name: string, dispatch: Dispatch): Promise<Principal | undefined> {
   try {
-    return (await authenticate()) ?? NOBODY
+    return (await dispatch.authenticate()) ?? NOBODY
   } catch (error) {
-    onBug(error, name)
+    dispatch.onBug(error, name)
     return undefined
   }
 }
@@ -127,33 +127,28 @@ function readableArguments(args: Record<string, unknown>): Record<string, unknow
   )
 }
 
-function intentOf(tool: Tool | undefined, name: string, args: Record<string, unknown>, principal: Principal): AuditIntent {
+function intentOf({ tool, name, args, who }: Asked, answer: Answer): AuditIntent {
   const reason = typeof args.reason === 'string' ? plainLine(args.reason, 200) : ''
   return {
-    principal,
+    principal: who,
     tool: tool?.name ?? codeWord(name),
-    scopeUsed: tool && principal.scopes.has(tool.scope) ? tool.scope : null,
-    params: logged(tool, args),
+    scopeUsed: tool && who.scopes.has(tool.scope) ? (answer.scopeUsed ?? tool.scope) : null,
+    params: logged(tool, args, answer.held ?? false),
     ...(reason === '' ? {} : { reason }),
   }
 }
 
-// Only declared parameters, as short words; a token is never one of them.
-function logged(tool: Tool | undefined, args: Record<string, unknown>): Record<string, unknown> {
+// Only declared parameters; a token is never one of them.
+function logged(tool: Tool | undefined, args: Record<string, unknown>, held: boolean): Record<string, unknown> {
   const declared = Object.keys(tool?.input.shape ?? {}).filter(
     (key) => Object.hasOwn(args, key) && key !== 'plan_token' && key !== 'reason',
   )
-  return Object.fromEntries(declared.map((key) => [key, key === 'order_id' ? loggedId(args[key]) : plainValue(args[key])]))
+  return Object.fromEntries(declared.map((key) => [key, loggedValue(key, args[key], held)]))
 }
 
-// The audit log is for ever and holds no personal data: what is typed in place of an id, a buyer's name or address perhaps, is kept as a digest.
-function loggedId(value: unknown): unknown {
-  if (typeof value !== 'string' || (/\d/.test(value) && !value.includes('@'))) return plainValue(value)
-  return `sha256:${createHash('sha256').update(value).digest('hex').slice(0, 16)}`
-}
-
-function plainValue(value: unknown): unknown {
-  if (typeof value === 'string') return plainLine(value, 200)
+function loggedValue(key: string, value: unknown, held: boolean): unknown {
+  if (key === 'order_id' || key === 'outbox_id') return loggedIdentifier(value, held)
+  if (typeof value === 'string') return loggedWord(value)
   return typeof value === 'number' || typeof value === 'boolean' ? value : typeof value
 }
 

@@ -458,6 +458,27 @@ describe('identifiers and hostile text', () => {
     expect(failed.data.orders.map((o: { order: string }) => o.order).sort()).toEqual(['31337', 'ML-98345'])
   })
 
+  test.each([
+    ['get_order_status', { order_id: '12345678-9' }],
+    ['trace_order', { order_id: '+56 9 8765 4321' }],
+    ['retry_failed_sync', { order_id: 'Av. Providencia 1234' }],
+    ['replay_dlq_message', { outbox_id: 'Camila Rojas 2' }],
+    ['find_failed_orders', { marketplace: 'of Camila Rojas' }],
+  ])('what %s is asked with and may be of a person is kept as a digest', async (name, args) => {
+    await call(aPrincipal('operator'), name, args)
+    const [row] = await auditLog()
+    expect(row).toMatchObject({ tool_name: name })
+    expect(Object.values(row?.params_json ?? {})).toEqual([expect.stringMatching(/^sha256:[0-9a-f]{16}$/)])
+  })
+
+  test('an identifier that the hub holds something under is kept as it was typed', async () => {
+    await aDeadLetter()
+    for (const name of ['trace_order', 'get_order_status', 'retry_failed_sync']) {
+      await call(aPrincipal('operator'), name, { order_id: '98345' })
+      expect((await auditLog())[0]).toMatchObject({ tool_name: name, params_json: { order_id: '98345' } })
+    }
+  })
+
   test('sla metrics keep their old keys', async () => {
     const orderId = await rows.order()
     const bindingId = await rows.binding({ orderId, channel: ML })
@@ -479,6 +500,8 @@ describe('identifiers and hostile text', () => {
     expect((await call(withScope, 'get_order_status', { order_id: 'ML-98345' })).data.untrusted).toEqual({
       buyer: { buyerName: 'María Pérez' },
     })
+    expect((await auditLog())[0]).toMatchObject({ user_id: 'pii', scope_used: 'orders.pii' })
     expect(JSON.stringify((await call(aPrincipal('admin'), 'get_order_status', { order_id: 'ML-98345' })).data)).not.toContain('Pérez')
+    expect((await auditLog())[0]).toMatchObject({ user_id: 'p-admin', scope_used: 'orders.read' })
   })
 })

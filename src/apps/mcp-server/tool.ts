@@ -38,10 +38,21 @@ export interface Suggestion {
   reason: string
 }
 
-/** `audited`: the flow wrote its intent and outcome itself. `effect` goes to the log of a call that the dispatcher records. */
-export type Answer =
-  | { kind: 'answer'; data: Record<string, unknown>; suggestions: Suggestion[]; audited: boolean; result?: 'ok' | 'unknown' }
-  | { kind: 'error'; code: string; sentence: string; suggestions?: Suggestion[]; audited: boolean; denied?: boolean }
+/** What the log is told of a call that the dispatcher records. */
+interface Logged {
+  /** The flow wrote its own rows. */
+  audited: boolean
+  /** The identifier that was typed is one that the hub holds. */
+  held?: boolean
+  /** Where the answer needed another scope than the tool's own. */
+  scopeUsed?: Scope
+}
+
+export type Answer = Logged &
+  (
+    | { kind: 'answer'; data: Record<string, unknown>; suggestions: Suggestion[]; result?: 'ok' | 'unknown' }
+    | { kind: 'error'; code: string; sentence: string; suggestions?: Suggestion[]; denied?: boolean }
+  )
 
 export interface Tool {
   name: string

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
+import { PersonalText } from '../../core/logged-text.ts'
 import type { AuditIntent, Principal } from '../../ports/audit.ts'
 import { postgresAudit } from './audit.ts'
 import { connect, type Pool, ROLES } from './pool.ts'
@@ -93,6 +94,13 @@ test('an intent is committed before the effect and its outcome shows beside it',
     latency_ms: 12,
     effect: { replayed: ['7'] },
   })
+})
+
+test('of a text that may be of a person, a digest is kept', async () => {
+  await postgresAudit(pool).record(anIntent({ params: { order_id: new PersonalText('CAMILA ROJAS') } }), { result: 'ok', latencyMs: 1 })
+  const { rows } = await owner.query<{ body: string }>('SELECT body FROM audit')
+  expect(rows.map(({ body }) => (JSON.parse(body) as { params: unknown }).params)).toContainEqual({ order_id: 'sha256:69dcffe31ae9c7f4' })
+  expect(JSON.stringify(rows)).not.toContain('CAMILA')
 })
 
 test('a hostile parameter is recorded, not a reason to leave the call out', async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isHeld } from '../../../core/order-facts.ts'
 import { codeWord, untrustedText } from '../../../core/untrusted.ts'
 import { type OrderStatus, orderStatus, type SystemState } from '../../../flows/order-status.ts'
 import { ambiguousAnswer, OrderId, present, ResponseFormat, suggestionsOf, unreadableAnswer, Row } from '../answer.ts'
@@ -34,7 +35,14 @@ export const getOrderStatus = defineTool({
     if (status.kind === 'unreadable') return unreadableAnswer()
     if (status.kind === 'ambiguous') return ambiguousAnswer(status.typed, status.candidates)
     const data = await dataOf(status, call, response_format === 'detailed')
-    return { kind: 'answer', data, suggestions: suggestionsOf(status.diagnosis, status.facts.typed, 'get_order_status'), audited: false }
+    return {
+      kind: 'answer',
+      data,
+      suggestions: suggestionsOf(status.diagnosis, status.facts.typed, 'get_order_status'),
+      audited: false,
+      held: isHeld(status.facts),
+      ...(data.untrusted === undefined ? {} : { scopeUsed: 'orders.pii' }),
+    }
   },
 })
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { OrderFacts } from '../../../core/order-facts.ts'
+import { isHeld, type OrderFacts } from '../../../core/order-facts.ts'
 import { codeWord, untrustedText } from '../../../core/untrusted.ts'
 import { type Trace, traceOrder } from '../../../flows/trace-order.ts'
 import { ambiguousAnswer, fitted, OrderId, present, ResponseFormat, suggestionsOf, unreadableAnswer, Row } from '../answer.ts'
@@ -43,7 +43,8 @@ export const traceOrderTool = defineTool({
     if (trace.kind === 'unreadable') return unreadableAnswer()
     if (trace.kind === 'ambiguous') return ambiguousAnswer(trace.typed, trace.candidates)
     const data = dataOf(trace, response_format === 'detailed' ? DETAILED : CONCISE)
-    return { kind: 'answer', data, suggestions: suggestionsOf(trace.diagnosis, trace.facts.typed, 'trace_order'), audited: false }
+    const suggestions = suggestionsOf(trace.diagnosis, trace.facts.typed, 'trace_order')
+    return { kind: 'answer', data, suggestions, audited: false, held: isHeld(trace.facts) }
   },
 })
 

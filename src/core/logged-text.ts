@@ -1,0 +1,42 @@
+import { readIdentifier } from './identifier.ts'
+import { plainLine } from './untrusted.ts'
+
+/**
+ * A text that may be of a person, among the parameters of an audit row. The log is for ever, so it keeps a digest, by which who knows the text
+ * can find the row. Whatever else turns it into text or JSON gets no part of it.
+ */
+export class PersonalText {
+  readonly #text: string
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  /** For the writer of the audit log alone. */
+  reveal(): string {
+    return this.#text
+  }
+
+  toJSON(): string {
+    return '[personal]'
+  }
+}
+
+const LONGEST = 200
+// Bare digits are a phone or a RUT as well as an id.
+const SURELY_ID = /^(ML|MELI|MERCADOLIBRE|PARIS|ODOO|OUTBOX|INBOUND|HUB)[-_ #:]?\d[\dA-Z-]{0,40}$|^S[-_ ]?\d{1,7}$/
+
+/**
+ * What the audit log keeps of what was typed in place of an id: the text itself only for one word that the hub holds something under, or that has
+ * the shape of an id alone. Anything else may be a buyer's name, address, phone or RUT.
+ */
+export function loggedIdentifier(typed: unknown, held: boolean): unknown {
+  const { text, eventId } = readIdentifier(typed)
+  if (text === '') return typeof typed
+  const isId = eventId !== null || SURELY_ID.test(text) || (held && !/[\s@]/.test(text))
+  return isId ? plainLine(String(typed), LONGEST) : new PersonalText(text)
+}
+
+/** What the log keeps of any other word that was typed: a code, a channel, a time. A sentence is none. */
+export function loggedWord(typed: string): string | PersonalText {
+  return /^[\w.:+-]{1,80}$/.test(typed) ? typed : new PersonalText(typed)
+}
