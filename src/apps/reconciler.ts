@@ -1,5 +1,12 @@
 import { type CollectPorts, recollectErpOrders, reconcileErpIds } from '../flows/collect-erp-orders.ts'
-import { compareDelivered, findErpCopies, type ReconcilePorts, readMissedEvents, sweepMarketplace } from '../flows/reconcile-marketplace.ts'
+import {
+  compareDelivered,
+  findErpCopies,
+  type ReconcilePorts,
+  readMissedEvents,
+  rereadOpenOrders,
+  sweepMarketplace,
+} from '../flows/reconcile-marketplace.ts'
 import { IntegrationError } from '../core/integration-error.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Erp } from '../ports/erp.ts'
@@ -35,6 +42,7 @@ async function marketplaceLoop(reconciler: Reconciler, marketplace: Marketplace,
   await supervise({ name: `reconcile ${marketplace.channel}`, clock, log, wake: new Wake(), everyMs, signal }, async () => {
     await each(reconciler, marketplace.channel, signal, [
       (until) => sweepMarketplace(marketplace, ports, until),
+      (until) => rereadOpenOrders(marketplace, ports, until),
       (until) => readMissedEvents(marketplace, reconciler.inbox, until),
       (until) => compareDelivered(marketplace, ports, until),
     ])

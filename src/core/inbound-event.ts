@@ -16,6 +16,11 @@ export interface InboundEvent {
   ignore: InboundIgnore | null
 }
 
+/** The pointer of one order by its id there. Every adapter's `fetchOrder` takes it, whatever its vendor's paths are. */
+export function orderPointer(externalId: string): string {
+  return `/orders/${externalId}`
+}
+
 export const INBOUND_STATES = ['pending', 'applied', 'ignored', 'dead'] as const
 export type InboundState = (typeof INBOUND_STATES)[number]
 export type InboundIgnore = 'stale-event' | 'coalesced' | 'irrelevant-topic' | 'foreign-account' | 'unchanged'

@@ -1,5 +1,5 @@
 import { compareOrder, type Drift } from '../core/drift.ts'
-import { IntegrationError } from '../core/integration-error.ts'
+import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
 import type { AttemptLog } from '../ports/attempt-log.ts'
 import type { Erp } from '../ports/erp.ts'
 import type { Inbox } from '../ports/inbox.ts'
@@ -44,7 +44,7 @@ export async function sweepMarketplace(marketplace: Marketplace, ports: Reconcil
     const found = await marketplace.listChanged(since, page, signal)
     outcome.seen += found.resources.length
     for (const resource of await ports.reconcile.unseen(ports.channel, found.resources, ports.compareAfterMs)) {
-      if (await fetchResource(resource, marketplace, ports, signal)) outcome.fetched += 1
+      if ((await fetchResource(resource, marketplace, ports, signal)) === 'taken') outcome.fetched += 1
       else outcome.failed += 1
     }
     page = found.next
@@ -55,15 +55,36 @@ export async function sweepMarketplace(marketplace: Marketplace, ports: Reconcil
   return outcome
 }
 
-async function fetchResource(resource: string, marketplace: Marketplace, ports: ReconcilePorts, signal: AbortSignal): Promise<boolean> {
+/**
+ * Where the marketplace lists by creation alone, no sweep shows that an older order changed: each that is still open, and was not fetched for
+ * `compareAfterMs`, is fetched by itself. Finds a status whose webhook was lost. Answers how many were taken in.
+ */
+export async function rereadOpenOrders(marketplace: Marketplace, ports: ReconcilePorts, signal: AbortSignal): Promise<number> {
+  if (marketplace.listsChanges) return 0
+  let taken = 0
+  for (const resource of await ports.reconcile.openOrders(ports.channel, ports.compareAfterMs, ports.compareLimit)) {
+    if (signal.aborted) break
+    const end = await fetchResource(resource, marketplace, ports, signal)
+    if (end === 'taken') taken += 1
+    // The others would only wait for the same silence; the next round begins with them.
+    else if (end !== 'busy' && OF_THE_WHOLE_ACCOUNT.includes(end)) break
+  }
+  return taken
+}
+
+const OF_THE_WHOLE_ACCOUNT: readonly IntegrationErrorCode[] = ['unreachable', 'no-answer', 'unavailable', 'rate-limited', 'unauthorized']
+
+type FetchEnd = 'taken' | 'busy' | IntegrationErrorCode
+
+async function fetchResource(resource: string, marketplace: Marketplace, ports: ReconcilePorts, signal: AbortSignal): Promise<FetchEnd> {
   const ticket = await ports.store.drawFetch(ports.channel, resource, ports.leaseMs)
-  if (ticket === null) return false
+  if (ticket === null) return 'busy'
   try {
     const fetched = await marketplace.fetchOrder(resource, unrecorded, signal)
-    return (await ports.store.applyFetched(ticket, fetched)).kind !== 'refetch'
+    return (await ports.store.applyFetched(ticket, fetched)).kind === 'refetch' ? 'busy' : 'taken'
   } catch (error) {
     await ports.store.releaseFetch(ticket)
-    if (error instanceof IntegrationError) return false
+    if (error instanceof IntegrationError) return error.code
     throw error
   }
 }

@@ -33,12 +33,17 @@ export interface Marketplace extends Target {
   readonly channel: string
   /** Declared from the configured target and mode, never guessed from a host name. */
   readonly capabilities: Capabilities
+  /** Whether `listChanged` shows a change of an order that was created long before. Where not, open orders are fetched again one by one. */
+  readonly listsChanges: boolean
   /**
    * Fetches what `resource` points at with the account's own credentials, and every part of the same order that belongs to it.
    * The URL is built from a whitelist, never from the pointer's text. Throws `not-found` when the marketplace does not show it (yet).
    */
   fetchOrder(resource: string, log: AttemptLog, signal: AbortSignal): Promise<Fetched>
-  /** Orders changed since `sinceIso`, cancelled ones included; pages until `next` is null. */
+  /**
+   * Orders changed since `sinceIso`, cancelled ones included; pages until `next` is null. Where `listsChanges` is false the vendor lists by
+   * creation alone: only orders created since then.
+   */
   listChanged(sinceIso: string, page: string | null, signal: AbortSignal): Promise<SweepPage>
   /** Notifications the marketplace says it could not deliver; empty where it keeps none. */
   missedEvents(signal: AbortSignal): Promise<Reading>

@@ -33,6 +33,12 @@ export interface ReconcileStore {
     olderThanMs: number,
   ): Promise<string[]>
   /**
+   * Pointers of the orders at a channel, born there or sent there, whose story is not over: neither cancelled, closed nor returned, and
+   * delivered within the last 30 days if at all. Those alone that were not fetched for `olderThanMs` and of which no waiting or poisonous event
+   * speaks; those asked for longest ago first, so that one that always fails holds up no other.
+   */
+  openOrders(channel: string, olderThanMs: number, limit: number): Promise<string[]>
+  /**
    * Bindings whose newest version was delivered at least `firstMs` ago and whose target was never looked at since it was bound, or not for
    * `againMs`; oldest first.
    */

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { orderPointer } from '../../src/core/inbound-event.ts'
 import { Fragment } from '../../src/core/order.ts'
 import type { SweepPage } from '../../src/ports/marketplace.ts'
 import { aLog, failureOf, type MarketplaceWorld, patient } from './marketplace-world.ts'
@@ -124,6 +125,19 @@ export function readsOrders(there: () => MarketplaceWorld): void {
       }
       const pointer = pages.flat().find((one) => one.orderKey === bought[5])?.resource ?? ''
       expect((await world.marketplace.fetchOrder(pointer, aLog().log, patient())).orderKey).toBe(bought[5])
+    })
+
+    test('a change of an older order is in the list of changes, where it says that the list has them, and at the order’s own pointer', async (context) => {
+      const world = there()
+      if (!world.buy || !world.cancel) return context.skip()
+      const { orderKey, parts } = await world.buy(lines)
+      const afterIso = new Date(Date.now() + 5).toISOString()
+      await expect.poll(() => Date.now() > Date.parse(afterIso)).toBe(true)
+      await world.cancel(orderKey)
+      const listed = async () => (await sweep(world, afterIso)).flat().some((one) => one.orderKey === orderKey)
+      if (world.marketplace.listsChanges) await expect.poll(listed, { timeout: world.lagMs }).toBe(true)
+      const fetched = await world.marketplace.fetchOrder(orderPointer(parts[0] ?? ''), aLog().log, patient())
+      expect(fetched.fragments.find((one) => one.entity === 'order')?.lifecycle).toBe('cancelled')
     })
 
     test('events it could not deliver are events, or none', async () => {

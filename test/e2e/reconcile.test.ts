@@ -78,6 +78,28 @@ describe('the reconciler', () => {
     expect(rows).toEqual([{ orders: 1 }])
   })
 
+  test('a status of an old Paris order whose webhook was lost is found by looking at the order itself, for one born there and one sent there', async () => {
+    const drafted = { buyer: 'Eva', items: [{ sku: 'SKU-001', qty: 1 }], created_at: new Date(Date.now() - 3 * 86_400_000).toISOString() }
+    const { id } = (await running.paris('POST', '/admin/orders', drafted)) as { id: string }
+    await running.paris('POST', `/admin/orders/${id}/emit-webhook`, { status: 'confirmed' })
+    const { reference, externalId } = await delivered('Paris')
+    const silver = async (orderKey: string): Promise<{ lifecycle: string; fulfilment: string } | undefined> =>
+      (await running.owner.query(`SELECT lifecycle, fulfilment FROM silver_order WHERE order_key = $1`, [orderKey])).rows[0]
+    await until(() => silver(id))
+    // No list of the last hours holds either: what changes from here on is in no sweep.
+    await running.paris('PUT', '/admin/faults', [{ match: { method: 'GET', path: '^/orders$' }, fault: 'status', status: 503 }])
+    await running.paris('PATCH', `/admin/orders/${id}`, { status: 'cancelled' })
+    await running.paris('PATCH', `/admin/orders/${externalId}`, { status: 'shipped' })
+    await until(async () => (await silver(id))?.lifecycle === 'cancelled')
+    await until(async () => (await silver(reference.replace('odoo-', '')))?.fulfilment === 'shipped')
+    await running.paris('DELETE', '/admin/faults')
+    const inOdoo = async () => {
+      const { orders } = (await running.odoo('GET', `/admin/orders?client_order_ref=${id}`)) as { orders: { state: string }[] }
+      return orders.map(({ state }) => state)
+    }
+    await expect.poll(inOdoo, { timeout: 20_000 }).toEqual(['cancel'])
+  })
+
   test('an ERP order whose transaction committed late is found though its write date lies behind the cursor', async () => {
     const late = { state: 'sale', team: 'MercadoLibre', commit_after_ms: 2_500, lines: [{ sku: 'SKU-003', quantity: 1, price: 7_000 }] }
     const { orders } = (await running.odoo('POST', '/admin/orders', late)) as { orders: { id: number }[] }

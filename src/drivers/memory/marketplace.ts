@@ -1,7 +1,7 @@
 import type { Capabilities } from '../../core/channel.ts'
 import type { Operation } from '../../core/delivery.ts'
 import type { DesiredOrder } from '../../core/desired.ts'
-import type { Reading } from '../../core/inbound-event.ts'
+import { orderPointer, type Reading } from '../../core/inbound-event.ts'
 import { IntegrationError } from '../../core/integration-error.ts'
 import type { Fragment, Fulfilment } from '../../core/order.ts'
 import type { AttemptLog } from '../../ports/attempt-log.ts'
@@ -88,6 +88,7 @@ export function memoryMarketplace(
   return {
     channel,
     capabilities,
+    listsChanges: true,
     looksFirst: false,
     orders,
     requests: world.requests,
@@ -197,7 +198,7 @@ function changedPage({ orders, pageSize }: World, sinceIso: string, offset: numb
     .sort((a, b) => Date.parse(a.version) - Date.parse(b.version))
   const next = offset + pageSize
   return {
-    resources: changed.slice(offset, next).map((o) => ({ resource: `/orders/${o.id}`, orderKey: o.id, version: o.version })),
+    resources: changed.slice(offset, next).map((o) => ({ resource: orderPointer(o.id), orderKey: o.id, version: o.version })),
     next: next < changed.length ? String(next) : null,
   }
 }

@@ -14,7 +14,7 @@ import {
 } from './calls.ts'
 import { buyerOf, orderFragment, orderKeyOf } from './order.ts'
 import { type MeliPack, packFragment } from './pack.ts'
-import { orderPointer, type Pointer } from './resource.ts'
+import { type Pointer, salePointer } from './resource.ts'
 import { type MeliShipment, receiverOf, shipmentFragment } from './shipment.ts'
 import type { StatusMap } from './status-map.ts'
 
@@ -26,7 +26,7 @@ export interface Mapping {
 
 /** The whole sale that a pointer leads to: its orders, their pack, their shipments. */
 export async function fetchSale(reads: Reads, resource: string, mapping: Mapping): Promise<Fetched> {
-  const pointer = orderPointer(resource)
+  const pointer = salePointer(resource)
   if (!pointer) throw new IntegrationError('unsupported', { summary: 'the pointer leads to no order' })
   const start = await startAt(reads, pointer)
   const first = await getOrder(reads, start.orderId)

@@ -57,6 +57,7 @@ export function mercadolibreMarketplace(parts: MercadolibreParts): Marketplace {
   return {
     channel,
     capabilities,
+    listsChanges: true,
     // Nobody but the hub creates orders with the hub's references.
     looksFirst: false,
     fetchOrder: (resource, log, signal) => fetchSale({ client, log, signal }, resource, mapping),

@@ -50,7 +50,7 @@ export function pointerOf(topic: string, resource: string): Pointer | null | und
 }
 
 /** The pointer that `fetchOrder` takes; undefined when it is none of the whitelist. */
-export function orderPointer(resource: string): Pointer | undefined {
+export function salePointer(resource: string): Pointer | undefined {
   for (const rule of [order, shipment, payment, claim]) {
     const pointer = matched(rule, resource)
     if (pointer) return pointer

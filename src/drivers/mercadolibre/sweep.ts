@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import type { InboundEvent, Reading } from '../../core/inbound-event.ts'
+import { type InboundEvent, orderPointer, type Reading } from '../../core/inbound-event.ts'
 import type { SweepPage } from '../../ports/marketplace.ts'
 import { digits, sweepOrders } from './calls.ts'
 import { type MeliClient, readAnswer } from './client.ts'
@@ -41,7 +41,7 @@ export async function changedOrders(
     signal,
   )
   const resources = results.map((row) => ({
-    resource: `/orders/${row.id}`,
+    resource: orderPointer(row.id),
     orderKey: orderKeyOf(row),
     version: instantOf(row.last_updated, 'results.last_updated'),
   }))

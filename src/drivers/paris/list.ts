@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { orderPointer } from '../../core/inbound-event.ts'
 import type { SweepPage } from '../../ports/marketplace.ts'
 import type { ParisClient } from './client.ts'
 import { PARIS_ID, ParisRow } from './order.ts'
@@ -35,7 +36,7 @@ export async function createdOrders(
   const within = rows.filter((row) => Date.parse(row.created_at) >= sinceMs)
   const fetchable = within.filter((row) => PARIS_ID.test(row.id))
   return {
-    resources: fetchable.reverse().map(({ id }) => ({ resource: `/orders/${id}`, orderKey: id, version: null })),
+    resources: fetchable.reverse().map(({ id }) => ({ resource: orderPointer(id), orderKey: id, version: null })),
     next: rows.length === PAGE_SIZE && within.length === rows.length ? String(offset + PAGE_STEP) : null,
   }
 }

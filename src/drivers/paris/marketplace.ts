@@ -27,6 +27,7 @@ export function parisMarketplace({ channel, client, capabilities, timing, lookUp
   return {
     channel,
     capabilities,
+    listsChanges: false,
     looksFirst: false, // nobody but the hub creates orders with the hub's references
     lookUp: (wanted, log, signal) => lookUpOrder(target, wanted, log, signal),
     next: (wanted, shown) => (isOrder(wanted) ? nextForOrder(capabilities, wanted, shown) : { kind: 'unsupported', operation: 'stock' }),

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
 import { aChannel } from '../../../test/support/flow-fixtures.ts'
+import { rowsOf } from '../../../test/support/rows.ts'
 import { syncChannels } from './channels.ts'
 import { postgresOrderStore } from './order-store.ts'
 import { personalVault } from './personal.ts'
@@ -57,5 +58,36 @@ describe('what a sweep has not seen', () => {
     const fragment = { entity: 'order' as const, externalId: 'p-1', orderKey: 'p-1', version: null, identifiers: [], lines: [] }
     await orders.applyFetched(again, { orderKey: 'p-1', fragments: [fragment], personal: null })
     expect(await sweep.unseen('paris:main', found, 3_600_000)).toEqual([])
+  })
+
+  test('open orders are those whose story is not over, the one asked for longest ago first; never one that an event speaks of', async () => {
+    const made = async (key: string, lifecycle: string, fulfilment: string, age = '1 hour'): Promise<void> => {
+      await pool.query(
+        `INSERT INTO silver_order (origin, order_key, payment, fulfilment, lifecycle, display_status, canonical, updated_at)
+         VALUES ('paris:main', $1, 'paid', $2, $3, 'CONFIRMED', '{}', hub_now() - $4::interval)`,
+        [key, fulfilment, lifecycle, age],
+      )
+      await pool.query(
+        `INSERT INTO resource (channel, resource, fetch_no, fetched_at) VALUES ('paris:main', '/orders/' || $1, nextval('fetch_number'), hub_now() - interval '2 hours')`,
+        [key],
+      )
+    }
+    await made('o-1', 'open', 'to_prepare')
+    await made('o-2', 'cancel_requested', 'shipped')
+    await made('o-3', 'open', 'delivered', '29 days')
+    await made('over-1', 'cancelled', 'to_prepare')
+    await made('over-2', 'open', 'returned')
+    await made('over-3', 'open', 'delivered', '31 days')
+    await made('spoken-of', 'open', 'to_prepare')
+    const owner = connect({ url: database.migratorUrl, role: null, max: 1, applicationName: 'test owner' })
+    await rowsOf(owner).inbound({ channel: 'paris:main', orderKey: 'spoken-of' })
+    await owner.end()
+    await pool.query(`UPDATE resource SET fetched_at = hub_now() WHERE resource = '/orders/p-1'`)
+    const store = postgresReconcileStore(pool, 3)
+    const open = async (limit = 10): Promise<string[]> => store.openOrders('paris:main', 3_600_000, limit)
+    // The order that the hub sent there was never fetched.
+    expect(await open()).toEqual(['/orders/p-7', '/orders/o-1', '/orders/o-2', '/orders/o-3'])
+    await pool.query(`UPDATE resource SET fetch_no = nextval('fetch_number') WHERE resource = '/orders/o-1'`)
+    expect(await open(3)).toEqual(['/orders/p-7', '/orders/o-2', '/orders/o-3'])
   })
 })

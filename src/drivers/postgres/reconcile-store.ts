@@ -1,4 +1,5 @@
 import type { Drift } from '../../core/drift.ts'
+import { orderPointer } from '../../core/inbound-event.ts'
 import type { Desired } from '../../core/desired.ts'
 import type { Comparable, CompareRest, ReconcileStore } from '../../ports/reconcile-store.ts'
 import type { Shown } from '../../ports/target.ts'
@@ -26,6 +27,7 @@ export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileS
       return rows[0]?.now ?? ''
     },
     unseen: (channel, found, olderThanMs) => unseen(pool, { channel, olderThanMs }, found),
+    openOrders: (channel, olderThanMs, limit) => openOrders(pool, { channel, olderThanMs }, limit),
     comparable: (channel, rest, limit) => comparable(pool, channel, rest, limit),
     recordComparison: (compared, shown, drifts) => transaction(pool, (client) => recordComparison(client, compared, shown, drifts)),
     recordCopies: ({ bindingId }, ids) => transaction(pool, (client) => recordCopies(client, [{ bindingId, ids }])),
@@ -34,6 +36,10 @@ export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileS
   }
 }
 
+// What an event speaks of is fetched for that event, under its lease and count; a poisonous one is not fetched by another door.
+const UNSPOKEN = `NOT EXISTS (SELECT FROM inbound_event e WHERE e.channel = $1 AND e.resource = f.resource
+                         AND (e.state = 'pending' OR e.state = 'dead' AND e.cause = 'poison' AND e.resolved_by IS NULL))`
+
 async function unseen(
   pool: Pool,
   { channel, olderThanMs }: { channel: string; olderThanMs: number },
@@ -41,15 +47,35 @@ async function unseen(
 ): Promise<string[]> {
   const { rows } = await pool.query<{ resource: string }>(
     `SELECT f.resource FROM jsonb_to_recordset($2::jsonb) AS f(resource text, "orderKey" text, version timestamptz)
-     -- What an event speaks of is fetched for that event, under its lease and count; a poisonous one is not fetched by another door.
-     WHERE NOT EXISTS (SELECT FROM inbound_event e WHERE e.channel = $1 AND e.resource = f.resource
-                         AND (e.state = 'pending' OR e.state = 'dead' AND e.cause = 'poison' AND e.resolved_by IS NULL))
+     WHERE ${UNSPOKEN}
        AND CASE WHEN f.version IS NULL
        THEN NOT EXISTS (SELECT FROM resource r WHERE r.channel = $1 AND r.resource = f.resource AND r.fetched_at > hub_now() - $3 * interval '1 ms')
        ELSE NOT EXISTS (
          SELECT FROM observation o
          WHERE o.channel = $1 AND o.entity = 'order' AND o.external_id = regexp_replace(f.resource, '^.*/', '') AND o.source_version >= f.version) END`,
     [channel, JSON.stringify(found), olderThanMs],
+  )
+  return rows.map((r) => r.resource)
+}
+
+// Goods come back after their delivery, for a while.
+const OPEN = `s.lifecycle IN ('open', 'cancel_requested') AND s.fulfilment <> 'returned'
+  AND (s.fulfilment <> 'delivered' OR s.updated_at > hub_now() - interval '30 days')`
+
+async function openOrders(
+  pool: Pool,
+  { channel, olderThanMs }: { channel: string; olderThanMs: number },
+  limit: number,
+): Promise<string[]> {
+  const { rows } = await pool.query<{ resource: string }>(
+    `SELECT f.resource FROM (
+       SELECT $2 || s.order_key AS resource FROM silver_order s WHERE s.origin = $1 AND ${OPEN}
+       UNION
+       SELECT $2 || b.external_id FROM binding b JOIN silver_order s ON s.id = b.order_id WHERE b.channel = $1 AND b.external_id IS NOT NULL AND ${OPEN}
+     ) f LEFT JOIN resource r ON r.channel = $1 AND r.resource = f.resource
+     WHERE coalesce(r.fetched_at < hub_now() - $3 * interval '1 ms', true) AND ${UNSPOKEN}
+     ORDER BY r.fetch_no NULLS FIRST LIMIT $4`,
+    [channel, orderPointer(''), olderThanMs, limit],
   )
   return rows.map((r) => r.resource)
 }

@@ -8,6 +8,26 @@ function incapable(change: Change): MemoryWorld {
   return { ...world, incapable: { ...world.incapable, ...change(world.incapable, world) } }
 }
 
+// Says that its list shows changes, as Paris's would seem to while every order is young.
+function listsByCreation(): MemoryWorld {
+  const createdMs = new Map<string, number>()
+  const world = changed((m) => ({
+    async listChanged(sinceIso, ...rest) {
+      const page = await m.listChanged(sinceIso, ...rest)
+      return { ...page, resources: page.resources.filter(({ orderKey }) => (createdMs.get(orderKey) ?? 0) >= Date.parse(sinceIso)) }
+    },
+  }))
+  return {
+    ...world,
+    async buy(lines) {
+      if (!world.buy) throw new Error('nobody buys here')
+      const bought = await world.buy(lines)
+      createdMs.set(bought.orderKey, Date.now())
+      return bought
+    },
+  }
+}
+
 /** For each promise of `ports/marketplace.ts` that can be seen from outside, a marketplace that breaks it. */
 export const BROKEN_SOURCES: Broken<MemoryWorld>[] = [
   {
@@ -135,6 +155,11 @@ export const BROKEN_SOURCES: Broken<MemoryWorld>[] = [
           return { ...page, resources: page.resources.filter((one) => !world.memory.orders.get(one.orderKey)?.cancelled) }
         },
       })),
+  },
+  {
+    breaks: 'Marketplace.listsChanges: false where only what was created since is listed',
+    red: ['a change of an older order is in the list of changes, where it says that the list has them, and at the order’s own pointer'],
+    make: listsByCreation,
   },
   {
     breaks: 'Marketplace.listChanged: pages until next is null',
