@@ -22,6 +22,7 @@ import { postgresOrderStore } from './drivers/postgres/order-store.ts'
 import { postgresOutbox } from './drivers/postgres/outbox.ts'
 import { personalVault } from './drivers/postgres/personal.ts'
 import { connect, type Pool, type Role } from './drivers/postgres/pool.ts'
+import { keepPlanSettings } from './drivers/postgres/plan-settings.ts'
 import { postgresReconcileStore } from './drivers/postgres/reconcile-store.ts'
 import { keyUseLog } from './drivers/postgres/webhook-key-use.ts'
 import { systemClock } from './drivers/system-clock.ts'
@@ -67,6 +68,7 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
   })
   const keyUse = keyUseLog(ingest, (error) => log.warn({ err: error }, 'the use of a webhook key was not noted'))
   await syncChannels(worker, channels, ratesOf(config))
+  await keepPlanSettings(worker, plan)
   return {
     config,
     log,

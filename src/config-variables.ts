@@ -26,6 +26,9 @@ export const Variables = z.object({
   ROSH_HOME: text.describe('Folder of local state and generated secrets; default `.rosh` beside the package'),
   ROSH_CONFIG: text.describe('YAML file of what is not a secret: channels, routing, maps; default `hub.yaml` beside `.env`'),
   DATABASE_URL: secret.describe('PostgreSQL 14 or newer; wins over APP_DB_*; without either an embedded server is started'),
+  MIGRATOR_DATABASE_URL: secret.describe(
+    'Login that owns the database and runs the migrations, so that the one of DATABASE_URL need own nothing; only `rosh migrate` and `rosh up` use it',
+  ),
   APP_DB_HOST: text.describe('PostgreSQL host, when DATABASE_URL is not set'),
   APP_DB_PORT: port(5432).describe('PostgreSQL port'),
   APP_DB_USER: text.describe('PostgreSQL user'),

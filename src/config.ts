@@ -18,6 +18,8 @@ export interface Config {
   httpPort: number
   /** Null: the embedded server. */
   databaseUrl: Secret | null
+  /** The login that runs the migrations; null: the same. */
+  migratorUrl: Secret | null
   odoo: { url: string; db: string; user: string; password: Secret; nextPassword: Secret | null; simulated: boolean }
   mercadolibre: {
     apiBase: string
@@ -73,6 +75,7 @@ export function loadConfig(env: Record<string, string | undefined>, options: { d
     demo: options.demo && !isAnyReal(variables),
     httpPort: variables.HTTP_PORT ?? variables.PORT ?? 8000,
     databaseUrl: databaseUrl(variables),
+    migratorUrl: variables.MIGRATOR_DATABASE_URL ?? null,
     ...parts(variables, secrets),
     warnings: Object.entries(REPLACED).flatMap(([name, instead]) =>
       env[name] === undefined ? [] : [`${name} does not apply: ${instead}`],
@@ -121,6 +124,7 @@ function conflicts(v: Variables): string[] {
     ...(v.DATABASE_URL || URL.canParse(`postgresql://${v.APP_DB_HOST ?? 'localhost'}:1/x`)
       ? []
       : ['APP_DB_HOST: is no host name or address; an IPv6 address stands in brackets']),
+    ...(v.DATABASE_URL || v.APP_DB_HOST ? [] : needs(v.MIGRATOR_DATABASE_URL, 'MIGRATOR_DATABASE_URL', ['DATABASE_URL', v.DATABASE_URL])),
     ...(v.DATABASE_URL ? [] : needs(v.APP_DB_HOST, 'APP_DB_HOST', ['APP_DB_USER', v.APP_DB_USER], ['APP_DB_NAME', v.APP_DB_NAME])),
   ]
 }

@@ -9,6 +9,7 @@ import { accountsAdded } from './drivers/postgres/channels.ts'
 import { postgresDeadLetters } from './drivers/postgres/dead-letters.ts'
 import { postgresFailedOrders } from './drivers/postgres/failed-orders.ts'
 import { postgresOrderTrace } from './drivers/postgres/order-trace.ts'
+import { keptPlanSettings } from './drivers/postgres/plan-settings.ts'
 import { postgresPersonalData } from './drivers/postgres/personal-data.ts'
 import { personalVault } from './drivers/postgres/personal.ts'
 import { connect } from './drivers/postgres/pool.ts'
@@ -16,7 +17,7 @@ import { replan } from './drivers/postgres/replan.ts'
 import { postgresSyncMetrics } from './drivers/postgres/sync-metrics.ts'
 import { systemClock } from './drivers/system-clock.ts'
 import type { Personal } from './ports/target.ts'
-import { odooOptions, planSettings } from './driver-settings.ts'
+import { odooOptions } from './driver-settings.ts'
 
 export type Desk = Awaited<ReturnType<typeof openDesk>>
 
@@ -30,7 +31,6 @@ export async function openDesk(given: Config, databaseUrl: string) {
   const config = withAccounts(given, await accountsAdded(reader, 'mercadolibre'))
   const channels = channelsOf(config)
   const vault = personalVault(worker, sealerOf(config))
-  const settings = { plan: planSettings(config, channels), vault, maxTries: config.variables.OUTBOX_MAX_ATTEMPTS }
   const erp = await odooErp(odooOptions(config, channels))
   const audit = postgresAudit(operator)
   return {
@@ -39,7 +39,13 @@ export async function openDesk(given: Config, databaseUrl: string) {
     deadLetters: postgresDeadLetters(operator),
     failed: postgresFailedOrders(reader),
     metrics: postgresSyncMetrics(reader),
-    orders: { replan: (orderId: string) => replan(worker, orderId, settings) },
+    orders: {
+      // By the hub's own rules: this process may have been started with others.
+      async replan(orderId: string) {
+        const plan = await keptPlanSettings(worker)
+        return plan ? replan(worker, orderId, { plan, vault, maxTries: config.variables.OUTBOX_MAX_ATTEMPTS }) : 0
+      },
+    },
     personal: async (orderId: string): Promise<Personal | null> => {
       const { rows } = await worker.query<{ key_id: string; personal: Buffer }>(
         `SELECT key_id, personal FROM silver_order WHERE id = $1 AND key_id IS NOT NULL AND personal IS NOT NULL`,

@@ -22,7 +22,7 @@ const NOTE = 'Written by `npm run generate` from the schemas of the configuratio
 // In reading order; the first pattern that fits a name decides, and a name that fits none stops the generator.
 const GROUPS: readonly [title: string, pattern: RegExp][] = [
   ['Deployment', /^(ENV|LOG_LEVEL|ROSH_)/],
-  ['Database', /^(DATABASE_URL|APP_DB_)/],
+  ['Database', /^((MIGRATOR_)?DATABASE_URL|APP_DB_)/],
   ['Ports', /PORT$/],
   ['Odoo', /^ODOO_/],
   ['MercadoLibre', /^ML_/],

@@ -8,9 +8,7 @@ import { runAuditCheckpoints } from './audit-checkpoints.ts'
 import { runEventSubscriber } from './event-subscriber.ts'
 import { runOutboxWorker } from './outbox-worker.ts'
 import { runReconciler } from './reconciler.ts'
-
-export const SERVICES = ['subscriber', 'worker', 'reconciler'] as const
-export type Service = (typeof SERVICES)[number]
+import type { Service } from './services.ts'
 
 const SWEEP_MS = 1_000
 const BEAT_MS = 2_000

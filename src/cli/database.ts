@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { grantRoles } from '../drivers/postgres/cluster-logins.ts'
 import { attachEmbedded, startEmbedded } from '../drivers/postgres/embedded.ts'
-import { migrate } from '../drivers/postgres/migrate.ts'
+import { migrate, MigrationError, pendingMigrations } from '../drivers/postgres/migrate.ts'
 import { packageRoot } from '../home.ts'
 import { type CliContext, CliError, EXIT } from './context.ts'
 
@@ -12,18 +12,41 @@ export interface Database {
   embedded: boolean
 }
 
+const folder = join(packageRoot, 'migrations')
+
 /** Starts what is embedded, migrates, and answers the hub's login. For `up`, the services, `migrate` and `seed`. */
 export async function startDatabase(config: Config, context: CliContext): Promise<Database & { applied: string[] }> {
-  const folder = join(packageRoot, 'migrations')
   if (config.databaseUrl) {
     const url = config.databaseUrl.reveal()
-    const applied = await migrate({ url, folder, log: context.progress })
-    await grantRoles({ url })
+    const applied = await migrateFor(url, config.migratorUrl?.reveal() ?? url, context)
     return { url, embedded: false, applied }
   }
   const instance = await startEmbedded({ home: config.home, log: context.progress })
   const applied = await migrate({ url: instance.migratorUrl, folder, log: context.progress })
   return { url: instance.databaseUrl, embedded: true, applied }
+}
+
+// A login that owns nothing starts a hub whose schema is up to date; only what is missing needs the owner's.
+async function migrateFor(url: string, migratorUrl: string, context: CliContext): Promise<string[]> {
+  const pending = await pendingMigrations({ url, folder })
+  if (pending.length === 0 && migratorUrl === url) return []
+  const applied = await migrate({ url: migratorUrl, folder, log: context.progress }).catch((error: unknown) => {
+    if (migratorUrl !== url || !isDenied(error)) throw error
+    throw new CliError(
+      'not-migrated',
+      `the login of the database may not apply ${pending.join(', ')}: run \`rosh migrate\` with MIGRATOR_DATABASE_URL, the login that owns the database`,
+      EXIT.badInput,
+    )
+  })
+  await grantRoles(migratorUrl === url ? { url } : { url: migratorUrl, login: decodeURIComponent(new URL(url).username) })
+  return applied
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501'
+
+function isDenied(error: unknown): boolean {
+  const cause = error instanceof MigrationError ? error.cause : error
+  return cause instanceof Error && 'code' in cause && cause.code === INSUFFICIENT_PRIVILEGE
 }
 
 /** Attaches to a running database; never starts one. For everything that only asks or repairs. */

@@ -1,19 +1,25 @@
+import { existsSync } from 'node:fs'
 import { get } from 'node:http'
+import { SERVICES } from '../apps/services.ts'
 import { SIMULATOR_KEY } from '../config.ts'
 import { connect, type Pool } from '../drivers/postgres/pool.ts'
-import { type ChannelStatus, type HubCounts, type HubStatus, readHubStatus } from '../drivers/postgres/hub-status.ts'
+import { type AppStatus, type ChannelStatus, type HubCounts, type HubStatus, readHubStatus } from '../drivers/postgres/hub-status.ts'
 import { homeFolder, readInstance } from '../home.ts'
 import { runningConfig } from './configuration.ts'
-import { type CliContext, EXIT, type Register } from './context.ts'
+import { type CliContext, CliError, EXIT, type Register } from './context.ts'
 import { attachDatabase } from './database.ts'
 
 export interface Status {
   ready: boolean
+  /** Whether `rosh up` runs in this home, or any part of the hub on this database. */
+  running: boolean
   /** What keeps it from being ready, one sentence each. */
   waiting: string[]
   urls: Record<string, string>
   /** Null while no hub runs. */
   counts: HubCounts | null
+  /** Parts of the hub that showed a heartbeat on this database at any time. */
+  apps: AppStatus[]
   channels: ChannelStatus[]
   erp: { readSeconds: number | null; failingSince: string | null } | null
 }
@@ -28,17 +34,14 @@ export const registerStatus: Register = (program, context) => {
       const status = await readStatus(context)
       if (options.json) context.print(JSON.stringify(status))
       else printStatus(status, context)
-      process.exitCode = status.ready ? EXIT.ok : status.urls.hub === undefined ? EXIT.hubNotRunning : EXIT.failed
+      process.exitCode = status.ready ? EXIT.ok : status.running ? EXIT.failed : EXIT.hubNotRunning
     })
 }
 
 async function readStatus(context: CliContext): Promise<Status> {
   const instance = readInstance(homeFolder(context.env))
-  if (!instance) {
-    const waiting = ['the hub does not run; start it with `npm start` or `rosh up`']
-    return { ready: false, waiting, urls: {}, counts: null, channels: [], erp: null }
-  }
-  const [health, { counts, channels, erpReadSeconds, erpFailingSince, broken }] = await Promise.all([
+  if (!instance) return partsStatus(context)
+  const [health, { counts, apps, channels, broken, ...erp }] = await Promise.all([
     Promise.all(Object.entries(instance.urls).map(([name, url]) => unhealthy(name, url))),
     ofDatabase(context),
   ])
@@ -49,9 +52,38 @@ async function readStatus(context: CliContext): Promise<Status> {
     ...(counts.live_workers === 0 ? ['no worker has shown a heartbeat in the last 15 s'] : []),
     ...(instance.demo && counts.on_the_way > 0 ? [`${counts.on_the_way} deliveries and events are on their way`] : []),
   ]
-  const erp = { readSeconds: erpReadSeconds, failingSince: erpFailingSince }
-  return { ready: waiting.length === 0, waiting, urls: instance.urls, counts, channels, erp }
+  return { ready: waiting.length === 0, running: true, waiting, urls: instance.urls, counts, apps, channels, erp: erpOf(erp) }
 }
+
+// Where each part is a process of its own nothing says which ports they have; the database knows which of them live.
+async function partsStatus(context: CliContext): Promise<Status> {
+  const known = existsSync(homeFolder(context.env)) || hasValue(context.env.DATABASE_URL) || hasValue(context.env.APP_DB_HOST)
+  const found = !known
+    ? undefined
+    : await ofDatabase(context).catch((error: unknown) => {
+        if (error instanceof CliError && error.exitCode === EXIT.hubNotRunning) return undefined
+        throw error
+      })
+  const live = found?.apps.filter((one) => one.live).map(({ app }) => app) ?? []
+  if (!found || live.length === 0) {
+    const waiting = ['the hub does not run; start it with `npm start` or `rosh up`']
+    return { ready: false, running: false, waiting, urls: {}, counts: null, apps: found?.apps ?? [], channels: [], erp: null }
+  }
+  const { counts, apps, channels, broken, ...erp } = found
+  const missing = SERVICES.filter((service) => !live.includes(service))
+  const waiting = [
+    ...broken,
+    ...missing.map((service) => `the ${service} has shown no heartbeat in the last 15 s; start it with \`rosh ${service}\``),
+  ]
+  return { ready: waiting.length === 0, running: true, waiting, urls: {}, counts, apps, channels, erp: erpOf(erp) }
+}
+
+const hasValue = (text: string | undefined): boolean => text !== undefined && text !== ''
+
+const erpOf = ({ erpReadSeconds, erpFailingSince }: Pick<HubStatus, 'erpReadSeconds' | 'erpFailingSince'>): Status['erp'] => ({
+  readSeconds: erpReadSeconds,
+  failingSince: erpFailingSince,
+})
 
 const HEALTH: Record<string, string> = { 'meli-sim': '/admin/health', 'odoo-sim': '/admin/health' }
 
@@ -95,10 +127,10 @@ export async function unbalanced(pool: Pool): Promise<string[]> {
   return rows.map(({ flow, taken, accounted }) => `conservation is broken: ${flow} took ${taken} and accounts for ${accounted}`)
 }
 
-function printStatus({ ready, waiting, urls, counts, channels, erp }: Status, { print }: CliContext): void {
+function printStatus({ ready, running, waiting, urls, counts, channels, erp }: Status, { print }: CliContext): void {
   print(ready ? 'ready' : 'not ready')
   for (const reason of waiting) print(`  ${reason}`)
-  if (Object.keys(urls).length === 0) return
+  if (!running) return
   print('')
   for (const [name, url] of Object.entries(urls)) print(`  ${name.padEnd(12)} ${url}`)
   if (!counts || !erp) return

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Hub } from '../assembly.ts'
-import { runService, SERVICES } from '../apps/up.ts'
+import { SERVICES } from '../apps/services.ts'
+import { runService } from '../apps/up.ts'
 import { collectStartOf } from '../collect-start.ts'
 import type { Config } from '../config.ts'
 import { stopEmbedded } from '../drivers/postgres/embedded.ts'

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Config } from '../config.ts'
 import { packageRoot } from '../home.ts'
 
@@ -9,11 +9,14 @@ function mcpConfiguration(config: Config): Record<string, unknown> {
       'order-sync-hub': {
         command: 'node',
         args: [join(packageRoot, 'bin', 'rosh.js'), 'mcp'],
-        env: { ROSH_HOME: config.home, MCP_TOKEN: config.secrets.operatorToken },
+        env: { ROSH_HOME: config.home, ...configFile(config), MCP_TOKEN: config.secrets.operatorToken },
       },
     },
   }
 }
+
+const configFile = ({ variables }: Config): Record<string, string> =>
+  variables.ROSH_CONFIG === undefined ? {} : { ROSH_CONFIG: resolve(packageRoot, variables.ROSH_CONFIG) }
 
 /** What `rosh up --demo` prints when the Monday stands. */
 export function welcome(config: Config): string {
@@ -28,7 +31,7 @@ Try, from a second terminal in this folder:
 
 Connect an agent: paste this into its MCP configuration (operator rights; the token is this machine's own).
 ${JSON.stringify(mcpConfiguration(config), null, 2)}
-
+${config.databaseUrl ? 'The database is not the embedded one: give the agent’s process the same DATABASE_URL (or APP_DB_*) as this one.\n' : ''}
 Then ask it: "Why did order ML-12345 not appear in MercadoLibre?"
 Ctrl-C stops everything; the data stays.`
 }

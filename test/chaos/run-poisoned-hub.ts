@@ -1,6 +1,7 @@
 // The hub's services in one process, as `rosh up` runs them, with code that ends the process on certain orders. Only tests start it.
 import { z } from 'zod'
-import { runService, SERVICES } from '../../src/apps/up.ts'
+import { SERVICES } from '../../src/apps/services.ts'
+import { runService } from '../../src/apps/up.ts'
 import { assemble, type Hub } from '../../src/assembly.ts'
 import { loadConfig } from '../../src/config.ts'
 import type { Marketplace } from '../../src/ports/marketplace.ts'

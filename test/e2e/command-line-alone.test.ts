@@ -52,7 +52,7 @@ describe('the rosh command by itself', () => {
   test('without a hub it says so', async () => {
     const { code, out } = await spawned(['status', '--json'])
     expect(code).toBe(3)
-    expect(JSON.parse(out)).toMatchObject({ ready: false })
+    expect(JSON.parse(out)).toMatchObject({ ready: false, running: false })
   })
 
   test('a second hub in one home is refused before it can touch the first one’s database', async () => {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Desk } from '../../src/desk.ts'
+import { type Desk, openDesk } from '../../src/desk.ts'
 import { type Agent, agentOf, deskOf, type Reply } from '../support/agent.ts'
 import { type DeliveryRow, deliveryOf, newErpOrder } from '../support/erp-order.ts'
 import { type RunningHub, startHub, until } from '../support/running-hub.ts'
@@ -48,6 +48,21 @@ describe('repairs through MCP', () => {
     if (!action) throw new Error(`${tool} is not suggested: ${next_step.sentence}`)
     return action.arguments
   }
+
+  test('a repair from a process that was started with other rules plans by the hub’s own', async () => {
+    const { id } = await newErpOrder(running, { team: 'Web' })
+    const orderOf = async () => (await running.owner.query('SELECT id FROM silver_order WHERE order_key = $1', [String(id)])).rows[0]
+    await until(orderOf)
+    const { config } = running.hub
+    const elsewhere = await openDesk({ ...config, file: { ...config.file, routing: [] } }, running.database.url)
+    const other = await agentOf(elsewhere, 'operator')
+    const reply = await other.call('retry_failed_sync', { order_id: `odoo-${id}`, reason: 'why is it not there' })
+    await other.close()
+    await elsewhere.close()
+    expect(reply).toMatchObject({ isError: true, text: expect.stringMatching(/^nothing-to-retry: /) })
+    const { rows } = await running.owner.query(`SELECT FROM binding WHERE reference = $1`, [`odoo-${id}`])
+    expect(rows).toEqual([])
+  })
 
   test('a SKU is listed again, the call that the trace named delivers the order, and only once', async () => {
     await running.meli('POST', '/admin/unknown-skus', { skus: ['SKU-009'] })

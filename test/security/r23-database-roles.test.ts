@@ -34,6 +34,7 @@ const MAY_WRITE: Record<Role, string[]> = {
     'oauth_authorization',
     'observation',
     'order_event',
+    'plan_settings',
     'resource',
     'silver_order',
     'worker_heartbeat',

@@ -52,7 +52,9 @@ const createRole = `select format('create role %I', $1::text) as ddl where to_re
 const alterLogin = `select format('alter role %I login nosuperuser nocreatedb ' || $2 || ' password %L', $1::text, $3::text) as ddl`
 
 const grantToLogin = `select format('grant %s to %I', string_agg(quote_ident(role), ', '), coalesce($2::text, session_user::text)) as ddl
-  from unnest($1::text[]) as role`
+  from unnest($1::text[]) as role
+  where not pg_has_role(coalesce($2::text, session_user::text), role, 'MEMBER')
+  having count(*) > 0`
 
 async function withClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })

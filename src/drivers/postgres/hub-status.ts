@@ -9,6 +9,13 @@ export interface HubCounts {
   live_workers: number
 }
 
+/** What one kind of process says of itself, however many of it run. */
+export interface AppStatus {
+  app: string
+  /** Whether one of them showed a heartbeat in the last 15 s. */
+  live: boolean
+}
+
 export interface ChannelStatus {
   channel: string
   /** In words: `open`, or why nothing is sent there now. */
@@ -24,6 +31,7 @@ export interface ChannelStatus {
 
 export interface HubStatus {
   counts: HubCounts
+  apps: AppStatus[]
   channels: ChannelStatus[]
   /** Seconds since the ERP was read to its end; null before the first time. */
   erpReadSeconds: number | null
@@ -33,14 +41,16 @@ export interface HubStatus {
 
 /** What a person wants to know of a running hub at a glance. Needs the role rosh_reader. */
 export async function readHubStatus(pool: Pool): Promise<HubStatus> {
-  const [counts, channels, erp] = await Promise.all([
+  const [counts, apps, channels, erp] = await Promise.all([
     pool.query<HubCounts>(COUNTS),
+    pool.query<AppStatus>(APPS),
     pool.query<ChannelStatus>(CHANNELS),
     pool.query<{ seconds: number | null; failing: string | null }>(ERP),
   ])
   const none = { orders: 0, delivered: 0, dead_letters: 0, on_the_way: 0, live_workers: 0 }
   return {
     counts: counts.rows[0] ?? none,
+    apps: apps.rows,
     channels: channels.rows,
     erpReadSeconds: erp.rows[0]?.seconds ?? null,
     erpFailingSince: erp.rows[0]?.failing ?? null,
@@ -55,6 +65,8 @@ const COUNTS = `SELECT
   (SELECT count(*) FROM delivery WHERE state = 'pending' AND tries = 0 AND created_at > hub_now() - interval '2 minutes')::int
     + (SELECT count(*) FROM inbound_event WHERE state = 'pending' AND tries = 0 AND received_at > hub_now() - interval '2 minutes')::int AS on_the_way,
   (SELECT count(*) FROM worker_heartbeat WHERE app = 'worker' AND beat_at > hub_now() - interval '15 seconds')::int AS live_workers`
+
+const APPS = `SELECT app, bool_or(beat_at > hub_now() - interval '15 seconds') AS live FROM worker_heartbeat GROUP BY app ORDER BY app`
 
 // The gate in the order in which a claim looks at it.
 const CHANNELS = `

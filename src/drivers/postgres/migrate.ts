@@ -43,6 +43,20 @@ export async function migrate({ url, folder, log }: MigrationRun): Promise<strin
   }
 }
 
+/** File names of the migrations that this database has not seen. Needs no right but to read the list of those applied. */
+export async function pendingMigrations({ url, folder }: Omit<MigrationRun, 'log'>): Promise<string[]> {
+  const migrations = readMigrations(folder)
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
+  client.on('error', () => {}) // the query that was running rejects with it
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ there: boolean }>(`select to_regclass('schema_migration') is not null as there`)
+    return pendingOf(migrations, rows[0]?.there ? await appliedOf(client) : []).map(({ name }) => name)
+  } finally {
+    await client.end()
+  }
+}
+
 type Migration = { version: number; name: string; sha256: string; sql: string }
 type Applied = { version: number; name: string; sha256: string }
 

@@ -196,7 +196,10 @@ function everyAttemptEnds(world: World): Breach[] {
 function replaysChangeNothing(world: World): Breach[] {
   const { hub, lines, nameOf } = world
   const deliveries = new Map(hub.delivery.map((row) => [row.id, row]))
-  const creates = hub.attempt.filter((row) => row.purpose === 'send' && row.operation === 'create' && row.outcome === 'ok')
+  const partners = partnerRequests(lines.odoo)
+  const creates = hub.attempt.filter(
+    (row) => row.purpose === 'send' && row.operation === 'create' && row.outcome === 'ok' && !partners.has(row.id),
+  )
   const groups = Map.groupBy(creates, (row) => {
     const delivery = deliveries.get(row.delivery_id ?? '')
     return `${delivery?.binding_id} generation ${delivery?.generation}`
@@ -228,6 +231,14 @@ function replaysChangeNothing(world: World): Breach[] {
     ]
   })
   return [...byAttempts, ...byLedgers]
+}
+
+// The first create on an Odoo makes the generic customer of the marketplace, in a request of its own, before the order.
+function partnerRequests(lines: readonly LedgerLine[]): ReadonlySet<string> {
+  const ids = lines.flatMap((line) =>
+    line.kind === 'request' && line.requestId !== null && callOf(line.detail) === 'res.partner.load' ? [line.requestId] : [],
+  )
+  return new Set(ids)
 }
 
 function orderOf(row: AttemptRow | undefined, { hub, nameOf }: World): string {
