@@ -8,18 +8,25 @@ import { postgresAudit } from './drivers/postgres/audit.ts'
 import { accountsAdded } from './drivers/postgres/channels.ts'
 import { postgresDeadLetters } from './drivers/postgres/dead-letters.ts'
 import { postgresFailedOrders } from './drivers/postgres/failed-orders.ts'
+import { postgresOrderStore } from './drivers/postgres/order-store.ts'
 import { postgresOrderTrace } from './drivers/postgres/order-trace.ts'
 import { keptPlanSettings } from './drivers/postgres/plan-settings.ts'
 import { postgresPersonalData } from './drivers/postgres/personal-data.ts'
 import { personalVault } from './drivers/postgres/personal.ts'
 import { connect } from './drivers/postgres/pool.ts'
-import { replan } from './drivers/postgres/replan.ts'
 import { postgresSyncMetrics } from './drivers/postgres/sync-metrics.ts'
 import { systemClock } from './drivers/system-clock.ts'
+import { NOT_IN_QUARANTINE, rereadQuarantined } from './flows/reread-quarantined.ts'
+import type { QuarantineOf } from './ports/order-store.ts'
 import type { Personal } from './ports/target.ts'
 import { odooOptions } from './driver-settings.ts'
 
 export type Desk = Awaited<ReturnType<typeof openDesk>>
+
+/** Orders read and stored together, and how long the collector's cursor is held for it. */
+const REREAD = { chunk: 50, leaseMs: 60_000 }
+/** Somebody waits for the answer. */
+const REREAD_MS = 20_000
 
 /** What people and agents ask and repair with: the same functions for the MCP server, the command line and the console. */
 export async function openDesk(given: Config, databaseUrl: string) {
@@ -31,6 +38,11 @@ export async function openDesk(given: Config, databaseUrl: string) {
   const config = withAccounts(given, await accountsAdded(reader, 'mercadolibre'))
   const channels = channelsOf(config)
   const vault = personalVault(worker, sealerOf(config))
+  // By the hub's own rules: this process may have been started with others.
+  const hubStore = async () => {
+    const plan = await keptPlanSettings(worker)
+    return plan && postgresOrderStore(worker, { plan, vault, maxTries: config.variables.OUTBOX_MAX_ATTEMPTS })
+  }
   const erp = await odooErp(odooOptions(config, channels))
   const audit = postgresAudit(operator)
   return {
@@ -39,12 +51,11 @@ export async function openDesk(given: Config, databaseUrl: string) {
     deadLetters: postgresDeadLetters(operator),
     failed: postgresFailedOrders(reader),
     metrics: postgresSyncMetrics(reader),
-    orders: {
-      // By the hub's own rules: this process may have been started with others.
-      async replan(orderId: string) {
-        const plan = await keptPlanSettings(worker)
-        return plan ? replan(worker, orderId, { plan, vault, maxTries: config.variables.OUTBOX_MAX_ATTEMPTS }) : 0
-      },
+    orders: { replan: async (orderId: string) => (await hubStore())?.replan(orderId) ?? 0 },
+    async reread(of: QuarantineOf) {
+      const store = await hubStore()
+      if (!store) return NOT_IN_QUARANTINE
+      return rereadQuarantined(of, { erp, store, clock: systemClock, ...REREAD }, AbortSignal.timeout(REREAD_MS))
     },
     personal: async (orderId: string): Promise<Personal | null> => {
       const { rows } = await worker.query<{ key_id: string; personal: Buffer }>(

@@ -55,7 +55,7 @@ async function erpLoop(reconciler: Reconciler, signal: AbortSignal): Promise<voi
   await supervise({ name: 'reconcile odoo', clock, log, wake: new Wake(), everyMs, signal }, async () => {
     await each(reconciler, 'odoo', signal, [
       async (until) => reconcileErpIds(daysBefore(await erp.serverTime(until)), collect, until),
-      async (until) => recollectErpOrders(await collect.store.openErpOrderIds(RECONCILE_DAYS), collect, until),
+      async (until) => recollectErpOrders(await collect.store.erpIdsToReread(RECONCILE_DAYS), collect, until),
       (until) => compareDelivered(erp, reconciler.portsOf('odoo'), until),
       (until) => findErpCopies({ erp, reconcile: reconciler.portsOf('odoo').reconcile }, RECONCILE_DAYS, until),
     ])

@@ -23,8 +23,14 @@ function sentenceOf(answer: RetryAnswer, orderId: string): string {
     case 'retried':
     case 'nothing-to-retry': {
       const left = answer.refused.map(({ outboxId, reason }) => `; ${outboxId} was left: ${reason}`).join('')
-      if (answer.changed === 0) return `nothing to retry; nothing changed${left}`
-      return `${[...answer.replayed, ...(answer.planned > 0 ? [`${answer.planned} newly planned`] : [])].join(', ')}: put back, delivery follows${left}`
+      const { healed, kept, failure } = answer.reread
+      const stays = kept.map(
+        ({ erpId, problem }) =>
+          `; the ERP order ${erpId} stays in quarantine: ${failure === null ? problem : `not read again (${failure})`}`,
+      )
+      if (answer.changed === 0) return `nothing to retry; nothing changed${left}${stays.join('')}`
+      const out = healed.map((erpId) => `the ERP order ${erpId} left quarantine`)
+      return `${[...answer.replayed, ...out, ...(answer.planned > 0 ? [`${answer.planned} newly planned`] : [])].join(', ')}: put back, delivery follows${left}${stays.join('')}`
     }
     case 'ambiguous':
       return `"${orderId}" may mean several orders; name one of them: ${answer.candidates.map((c) => c.known).join(', ')}`

@@ -45,7 +45,11 @@ const RULES: Record<CauseCode, Rule> = {
   'not-found-anywhere': { kind: 'check-id', sentence: () => 'Check the identifier; the nearest known ones are listed.' },
   'erp-not-confirmed': { kind: 'fix-in-erp', sentence: () => 'Confirm the order in the ERP; it is then collected by itself.' },
   'not-routed': { kind: 'change-route', sentence: () => 'Nothing is owed. If it should go there, change the routing rule that is named.' },
-  'erp-order-invalid': { kind: 'fix-in-erp', sentence: () => 'Fix the named field in the ERP; the order is read again by itself.' },
+  'erp-order-invalid': {
+    kind: 'fix-in-erp',
+    sentence: () => 'Fix the named field in the ERP; the order is then read again by itself, or at once by this call.',
+    call: 'retry',
+  },
   'erp-unreachable': { kind: 'restore-erp', sentence: () => 'Restore the connection to the ERP; nothing is lost meanwhile.' },
   'collector-lagging': {
     kind: 'wait',

@@ -54,8 +54,11 @@ async function collectDeliveries(
   }
 }
 
-/** Reads these orders again whatever their version says: open ones, of which some changes move nothing, and what an id-set reconcile missed. */
-export async function recollectErpOrders(erpIds: readonly string[], ports: CollectPorts, signal: AbortSignal): Promise<CollectOutcome> {
+/** What is needed to read orders that are named. */
+export type RecollectPorts = Pick<CollectPorts, 'erp' | 'store' | 'chunk' | 'leaseMs'>
+
+/** Reads these orders again whatever their version says: some changes move none, and an id-set reconcile names what was missed. */
+export async function recollectErpOrders(erpIds: readonly string[], ports: RecollectPorts, signal: AbortSignal): Promise<CollectOutcome> {
   return holdCursor(ORDER_CURSOR, ports, signal, (ticket) => readAll(erpIds, { ticket, cursor: null }, ports, signal))
 }
 
@@ -78,7 +81,7 @@ async function worthReading(changed: readonly ErpVersion[], nowMs: number, ports
 async function readAll(
   erpIds: readonly string[],
   { ticket, cursor }: { ticket: CollectTicket; cursor: CollectCursor | null },
-  ports: CollectPorts,
+  ports: RecollectPorts,
   signal: AbortSignal,
 ): Promise<Collected> {
   const total = { ...NOTHING }

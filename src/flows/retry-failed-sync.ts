@@ -2,14 +2,17 @@ import { outboxIdOf, readIdentifier } from '../core/identifier.ts'
 import { loggedIdentifier } from '../core/logged-text.ts'
 import type { Principal } from '../ports/audit.ts'
 import type { DeadLetters, LetterState, Replay } from '../ports/dead-letters.ts'
-import type { OrderStore } from '../ports/order-store.ts'
+import type { OrderStore, QuarantineOf } from '../ports/order-store.ts'
 import type { Candidate, OrderTrace } from '../ports/order-trace.ts'
 import { audited, type AuditPorts } from './audited.ts'
+import { NOT_IN_QUARANTINE, type Reread } from './reread-quarantined.ts'
 
 export interface RetryPorts extends AuditPorts {
   trace: OrderTrace
   deadLetters: DeadLetters
   orders: Pick<OrderStore, 'replan'>
+  /** Reads what is in quarantine of the order again, at once. */
+  reread(of: QuarantineOf): Promise<Reread>
 }
 
 export interface RetryRequest {
@@ -33,6 +36,8 @@ export type RetryAnswer =
       changed: number
       replayed: string[]
       planned: number
+      /** What reading the ERP order again changed, for one in quarantine. */
+      reread: Reread
       refused: { outboxId: string; reason: string }[]
       now: Standing[]
       operationId: string
@@ -44,26 +49,44 @@ export type RetryAnswer =
   | { kind: 'unaudited' }
 
 /**
- * The newest dead letter of each of the order's bindings and its dead inbound events go back to pending, and what is owed and was never planned is
- * planned. Answers what really changed: nothing changed is no success.
+ * The newest dead letter of each of the order's bindings and its dead inbound events go back to pending, an ERP order in quarantine is read again,
+ * and what is owed and was never planned is planned. Answers what really changed: nothing changed is no success.
  */
 export async function retryFailedSync(request: RetryRequest, ports: RetryPorts): Promise<RetryAnswer> {
   const resolved = await ports.trace.resolve(readIdentifier(request.orderId))
   if (resolved.kind === 'ambiguous') return { kind: 'ambiguous', candidates: resolved.candidates }
   if (resolved.kind === 'unknown') return { kind: 'unknown', nearest: resolved.nearest }
-  if (resolved.kind === 'unapplied') return retryEvents(request, resolved.unapplied.inboundIds, ports)
+  if (resolved.kind === 'unapplied')
+    return resolved.unapplied.quarantineIds.length > 0
+      ? retryQuarantined(request, resolved.unapplied.quarantineIds, ports)
+      : retryEvents(request, resolved.unapplied.inboundIds, ports)
   const { orderId } = resolved
   const result = await audited(ports, {
     intent: intentOf(request, { kind: 'order', id: orderId }),
     run: async () => {
       const replays = await ports.deadLetters.replayOrder(orderId)
-      return { replays, planned: await ports.orders.replan(orderId) }
+      const reread = await ports.reread({ orderId })
+      return { replays, reread, planned: reread.planned + (await ports.orders.replan(orderId)) }
     },
-    outcomeOf: ({ replays, planned }) => outcomeOf(replays, planned),
+    outcomeOf,
   })
   if (result.kind === 'unaudited') return { kind: 'unaudited' }
   const now = await ports.deadLetters.statesOfOrder(orderId)
-  return answerOf(result.value.replays, result.value.planned, now, { operationId: result.operationId, recorded: result.kind === 'done' })
+  return answerOf(result.value, now, { operationId: result.operationId, recorded: result.kind === 'done' })
+}
+
+// An ERP order that never left quarantine has no silver order, so no binding and no dead letter.
+async function retryQuarantined(request: RetryRequest, quarantineIds: readonly string[], ports: RetryPorts): Promise<RetryAnswer> {
+  const result = await audited(ports, {
+    intent: intentOf(request, { kind: 'erp_quarantine', id: quarantineIds.join(', ') }),
+    run: async () => {
+      const reread = await ports.reread({ quarantineIds })
+      return { replays: [], reread, planned: reread.planned }
+    },
+    outcomeOf,
+  })
+  if (result.kind === 'unaudited') return { kind: 'unaudited' }
+  return answerOf(result.value, [], { operationId: result.operationId, recorded: result.kind === 'done' })
 }
 
 // Events that were never tied to an order: the newest one alone says what the marketplace wanted to say.
@@ -73,12 +96,12 @@ async function retryEvents(request: RetryRequest, inboundIds: readonly string[],
   if (!dead) return { kind: 'unknown', nearest: [] }
   const result = await audited(ports, {
     intent: intentOf(request, { kind: 'inbound_event', id: dead.ref.id, expectedVersion: String(dead.stateVersion) }),
-    run: () => ports.deadLetters.replay(dead.ref, dead.stateVersion),
-    outcomeOf: (replay) => outcomeOf([replay], 0),
+    run: async () => ({ replays: [await ports.deadLetters.replay(dead.ref, dead.stateVersion)], reread: NOT_IN_QUARANTINE, planned: 0 }),
+    outcomeOf,
   })
   if (result.kind === 'unaudited') return { kind: 'unaudited' }
   const now = await ports.deadLetters.state(dead.ref)
-  return answerOf([result.value], 0, now ? [now] : [], { operationId: result.operationId, recorded: result.kind === 'done' })
+  return answerOf(result.value, now ? [now] : [], { operationId: result.operationId, recorded: result.kind === 'done' })
 }
 
 function intentOf(
@@ -95,28 +118,33 @@ function intentOf(
   }
 }
 
-function outcomeOf(
-  replays: readonly Replay[],
-  planned: number,
-): { result: 'ok' | 'error'; errorCode?: string; effect: Record<string, unknown> } {
+/** What the call did. */
+interface Done {
+  replays: readonly Replay[]
+  reread: Reread
+  planned: number
+}
+
+function outcomeOf({ replays, reread, planned }: Done): { result: 'ok' | 'error'; errorCode?: string; effect: Record<string, unknown> } {
   const replayed = replays.filter((r) => r.kind === 'replayed').map(idOf)
-  const effect = { replayed, planned }
-  return replayed.length + planned > 0 ? { result: 'ok', effect } : { result: 'error', errorCode: 'nothing-to-retry', effect }
+  const effect = { replayed, planned, ...(reread.healed.length > 0 ? { left_quarantine: reread.healed } : {}) }
+  const changed = replayed.length + planned + reread.healed.length
+  return changed > 0 ? { result: 'ok', effect } : { result: 'error', errorCode: 'nothing-to-retry', effect }
 }
 
 function answerOf(
-  replays: readonly Replay[],
-  planned: number,
+  { replays, reread, planned }: Done,
   now: readonly LetterState[],
   about: { operationId: string; recorded: boolean },
 ): RetryAnswer {
   const replayed = replays.filter((r) => r.kind === 'replayed').map(idOf)
-  const changed = replayed.length + planned
+  const changed = replayed.length + planned + reread.healed.length
   return {
     kind: changed > 0 ? 'retried' : 'nothing-to-retry',
     changed,
     replayed,
     planned,
+    reread,
     refused: replays.flatMap((r) => (r.kind === 'refused' ? [{ outboxId: idOf(r), reason: r.reason }] : [])),
     now: now.map((s) => ({ outboxId: outboxIdOf(s.ref.table, s.ref.id), channel: s.channel, state: s.state, cause: s.cause })),
     ...about,

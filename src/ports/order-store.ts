@@ -28,6 +28,15 @@ export interface Collected {
   quarantined: number
 }
 
+/** The quarantine of a silver order, or rows of it by id. */
+export type QuarantineOf = { orderId: string } | { quarantineIds: readonly string[] }
+
+export interface InQuarantine {
+  erpId: string
+  field: string
+  problem: string
+}
+
 export interface OrderStore {
   /** Draws a fetch number under a lease on the resource; null while another process fetches it. */
   drawFetch(channel: string, resource: string, leaseMs: number): Promise<FetchTicket | null>
@@ -53,8 +62,13 @@ export interface OrderStore {
   endCollect(cursorName: string, ticket: CollectTicket, failure: { code: string; summary: string } | null): Promise<void>
   /** Of these ERP ids, those whose newest observation has another version, or none. Feeds the id-set reconcile. */
   unseenErpVersions(versions: readonly { erpId: string; version: string }[]): Promise<string[]>
-  /** ERP ids of open orders seen in the last days: some changes move no version. */
-  openErpOrderIds(days: number): Promise<string[]>
+  /**
+   * ERP ids to read again whatever their version says, since some changes move none: every order in quarantine, whose fix may lie on its
+   * product, and open orders seen in the last days.
+   */
+  erpIdsToReread(days: number): Promise<string[]>
+  /** Those that are in quarantine now. */
+  quarantined(of: QuarantineOf): Promise<InQuarantine[]>
   /** Plans what the order is owed and has no version of yet. Answers how many versions that made. */
   replan(orderId: string): Promise<number>
 }

@@ -134,7 +134,7 @@ describe('the two journeys, end to end on the simulators', () => {
     }
     await until(async () => (await inOdoo())?.state === 'sale')
     await running.meli('POST', `/admin/shipments/${bought.shipment_id}/status`, { status: 'shipped', tracking_number: 'CL124' })
-    await until(async () => (await inOdoo())?.tracking === 'CL124')
+    expect(await until(async () => (await inOdoo())?.tracking)).toBe('CL124')
   })
 
   test('an order whose webhook was lost is found by the sweep', async () => {

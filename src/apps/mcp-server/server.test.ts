@@ -12,6 +12,7 @@ import { postgresFailedOrders } from '../../drivers/postgres/failed-orders.ts'
 import { postgresOrderTrace } from '../../drivers/postgres/order-trace.ts'
 import { connect, type Pool } from '../../drivers/postgres/pool.ts'
 import { postgresSyncMetrics } from '../../drivers/postgres/sync-metrics.ts'
+import { NOT_IN_QUARANTINE } from '../../flows/reread-quarantined.ts'
 import { systemClock } from '../../drivers/system-clock.ts'
 import type { Audit, Principal, Scope } from '../../ports/audit.ts'
 import { ROLE_SCOPES } from './principal.ts'
@@ -47,6 +48,7 @@ beforeEach(async () => {
     failed: postgresFailedOrders(pool),
     metrics: postgresSyncMetrics(pool),
     orders: { replan: () => Promise.resolve(0) },
+    reread: () => Promise.resolve(NOT_IN_QUARANTINE),
     personal: null,
     seal: hmacPlanSeal(new Uint8Array(32).fill(3)),
     audit: postgresAudit(pool),

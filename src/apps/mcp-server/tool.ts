@@ -1,10 +1,11 @@
 import { z } from 'zod'
+import type { Reread } from '../../flows/reread-quarantined.ts'
 import type { Audit, Principal, Scope } from '../../ports/audit.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DeadLetters } from '../../ports/dead-letters.ts'
 import type { Erp } from '../../ports/erp.ts'
 import type { FailedOrders } from '../../ports/failed-orders.ts'
-import type { OrderStore } from '../../ports/order-store.ts'
+import type { OrderStore, QuarantineOf } from '../../ports/order-store.ts'
 import type { OrderTrace } from '../../ports/order-trace.ts'
 import type { PlanSeal } from '../../ports/plan-seal.ts'
 import type { SyncMetrics } from '../../ports/sync-metrics.ts'
@@ -19,6 +20,8 @@ export interface ToolPorts {
   failed: FailedOrders
   metrics: SyncMetrics
   orders: Pick<OrderStore, 'replan'>
+  /** Reads what is in quarantine of an order again, at once. */
+  reread(of: QuarantineOf): Promise<Reread>
   /** Personal fields of an order, for the scope `orders.pii` alone; null where they cannot be opened. */
   personal: ((orderId: string) => Promise<Personal | null>) | null
   /** Null: no key to seal plans with is configured, and then nothing is drained. */

@@ -1,7 +1,7 @@
 import { ODOO_CHANNEL } from '../../core/channel.ts'
 import type { Fragment } from '../../core/order.ts'
 import type { ErpBatch, ErpStock } from '../../ports/erp.ts'
-import type { Collected, CollectCursor, CollectTicket } from '../../ports/order-store.ts'
+import type { Collected, CollectCursor, CollectTicket, InQuarantine, QuarantineOf } from '../../ports/order-store.ts'
 import { currentTraceparent } from '../../telemetry.ts'
 import { type ApplySettings, applyArrivals } from './order-apply.ts'
 import type { Arrival } from './order-rows.ts'
@@ -130,9 +130,9 @@ async function moveCursor(client: PoolClient, name: string, cursor: CollectCurso
   ])
 }
 
-// A record that can be read again leaves quarantine by itself.
+// A record that can be read again leaves quarantine by itself, and so does one that the ERP no longer shows: nothing is owed of it.
 async function quarantine(client: PoolClient, batch: ErpBatch): Promise<void> {
-  const healed = batch.orders.map((o) => o.fragment.orderKey)
+  const healed = [...batch.orders.map((o) => o.fragment.orderKey), ...batch.missing]
   if (healed.length > 0) {
     await client.query(`UPDATE erp_quarantine SET resolved_at = hub_now() WHERE erp_id = ANY($1::text[]) AND resolved_at IS NULL`, [healed])
   }
@@ -185,10 +185,22 @@ export async function unseenErpVersions(pool: Pool, versions: readonly { erpId: 
   return rows.map((r) => r.erp_id)
 }
 
-export async function openErpOrderIds(pool: Pool, days: number): Promise<string[]> {
-  const { rows } = await pool.query<{ order_key: string }>(
-    `SELECT order_key FROM silver_order WHERE origin = 'odoo' AND lifecycle = 'open' AND updated_at > hub_now() - $1 * interval '1 day' ORDER BY id`,
+export async function erpIdsToReread(pool: Pool, days: number): Promise<string[]> {
+  const { rows } = await pool.query<{ erp_id: string }>(
+    `SELECT erp_id FROM erp_quarantine WHERE resolved_at IS NULL
+     UNION
+     SELECT order_key FROM silver_order WHERE origin = 'odoo' AND lifecycle = 'open' AND updated_at > hub_now() - $1 * interval '1 day'`,
     [days],
   )
-  return rows.map((r) => r.order_key)
+  return rows.map((r) => r.erp_id)
+}
+
+export async function quarantined(pool: Pool, of: QuarantineOf): Promise<InQuarantine[]> {
+  const { rows } = await pool.query<InQuarantine>(
+    `SELECT erp_id AS "erpId", field, problem FROM erp_quarantine
+     WHERE resolved_at IS NULL AND (id = ANY($1::bigint[]) OR erp_id = (SELECT order_key FROM silver_order WHERE id = $2::bigint AND origin = 'odoo'))
+     ORDER BY id`,
+    'orderId' in of ? [[], of.orderId] : [of.quarantineIds, null],
+  )
+  return rows
 }

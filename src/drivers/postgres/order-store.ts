@@ -1,6 +1,15 @@
 import type { FetchTicket, OrderStore } from '../../ports/order-store.ts'
 import { currentTraceparent } from '../../telemetry.ts'
-import { beginCollect, collectStart, endCollect, openErpOrderIds, storeCollected, storeStock, unseenErpVersions } from './collect-store.ts'
+import {
+  beginCollect,
+  collectStart,
+  endCollect,
+  erpIdsToReread,
+  quarantined,
+  storeCollected,
+  storeStock,
+  unseenErpVersions,
+} from './collect-store.ts'
 import { applyFetched, type FetchedItem } from './apply-fetched.ts'
 import { grouped } from './group.ts'
 import type { ApplySettings } from './order-apply.ts'
@@ -37,7 +46,8 @@ export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderSt
       transaction(pool, (client) => storeStock(client, { name, ticket, cursor }, stock, settings)),
     endCollect: (name, ticket, failure) => endCollect(pool, name, ticket, failure),
     unseenErpVersions: (versions) => unseenErpVersions(pool, versions),
-    openErpOrderIds: (days) => openErpOrderIds(pool, days),
+    erpIdsToReread: (days) => erpIdsToReread(pool, days),
+    quarantined: (of) => quarantined(pool, of),
     replan: (orderId) => replan(pool, orderId, settings),
   }
 }

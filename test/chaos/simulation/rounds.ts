@@ -51,7 +51,7 @@ function run({ life, ports }: Node, round: Round, channel: string): Promise<unkn
 async function reread(ports: Ports, giveWay: AbortSignal): Promise<void> {
   const now = Date.parse(await ports.erp.serverTime(giveWay))
   await reconcileErpIds(new Date(now - 7 * 86_400_000).toISOString(), collectOf(ports), giveWay)
-  await recollectErpOrders(await ports.store.openErpOrderIds(7), collectOf(ports), giveWay)
+  await recollectErpOrders(await ports.store.erpIdsToReread(7), collectOf(ports), giveWay)
 }
 
 async function deliverDue(ports: Ports, channel: string): Promise<void> {

@@ -11,6 +11,7 @@ import { postgresFailedOrders } from '../../../src/drivers/postgres/failed-order
 import { postgresOrderTrace } from '../../../src/drivers/postgres/order-trace.ts'
 import { connect } from '../../../src/drivers/postgres/pool.ts'
 import { postgresSyncMetrics } from '../../../src/drivers/postgres/sync-metrics.ts'
+import { NOT_IN_QUARANTINE } from '../../../src/flows/reread-quarantined.ts'
 import { systemClock } from '../../../src/drivers/system-clock.ts'
 import { cloneDatabase } from '../../support/database.ts'
 import { holdsTight } from '../content.ts'
@@ -57,6 +58,7 @@ async function openServer(): Promise<OpenDoor> {
     failed: postgresFailedOrders(pool),
     metrics: postgresSyncMetrics(pool),
     orders: { replan: () => Promise.resolve(0) },
+    reread: () => Promise.resolve(NOT_IN_QUARANTINE),
     personal: null,
     seal: hmacPlanSeal(SEAL),
     audit,

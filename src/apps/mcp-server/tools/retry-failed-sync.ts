@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { codeWord } from '../../../core/untrusted.ts'
+import { codeWord, plainLine } from '../../../core/untrusted.ts'
+import type { Reread } from '../../../flows/reread-quarantined.ts'
 import { type RetryAnswer, retryFailedSync } from '../../../flows/retry-failed-sync.ts'
 import { ambiguousRefusal, OrderId, Reason, Row } from '../answer.ts'
 import { type Answer, defineTool } from '../tool.ts'
@@ -9,6 +10,7 @@ const output = z.object({
   changed: z.number().optional(),
   replayed: z.array(z.string()).optional(),
   planned: z.number().optional(),
+  left_quarantine: z.array(z.string()).optional(),
   refused: z.array(Row).optional(),
   now: z.array(Row).optional(),
   operation_id: z.string().optional(),
@@ -20,7 +22,7 @@ export const retryFailedSyncTool = defineTool({
   name: 'retry_failed_sync',
   title: 'Retry an order',
   description:
-    'Puts the newest dead letter of each target of one order, and its inbound ones, back to pending, and plans owed deliveries that are missing. Audited; answers what really changed. Remove the cause first (trace_order names it).',
+    'Puts the newest dead letter of each target of one order, and its inbound ones, back to pending, reads a quarantined ERP order again, and plans owed deliveries that are missing. Audited; answers what really changed. Remove the cause first (trace_order names it).',
   scope: 'outbox.retry',
   effect: 'write',
   input: z.strictObject({ order_id: OrderId, reason: Reason }),
@@ -51,10 +53,11 @@ function answerOf(orderId: string, answer: RetryAnswer): Answer {
     case 'nothing-to-retry': {
       const states = answer.now.map((s) => `${s.outboxId} at ${s.channel} is ${s.state}`).join('; ')
       const refused = answer.refused.map((r) => `${r.outboxId} ${r.reason}`).join('; ')
+      const why = [refused, states, quarantineWords(answer.reread)].filter((t) => t !== '').join('; ')
       return {
         kind: 'error',
         code: 'nothing-to-retry',
-        sentence: `Nothing of this order could be retried${refused || states ? `: ${[refused, states].filter((t) => t !== '').join('; ')}` : ''}. Nothing was changed.`,
+        sentence: `Nothing of this order could be retried${why ? `: ${why}` : ''}. Nothing was changed.`,
         suggestions: trace,
         audited: true,
       }
@@ -65,14 +68,26 @@ function answerOf(orderId: string, answer: RetryAnswer): Answer {
 }
 
 function dataOf(orderId: string, answer: RetryAnswer & { kind: 'retried' | 'nothing-to-retry' }): Record<string, unknown> {
+  const { healed } = answer.reread
+  const left = healed.length > 0 ? `, the ERP order ${healed.join(', ')} left quarantine` : ''
+  const kept = quarantineWords(answer.reread)
   return {
     order_id: codeWord(orderId, 200),
     changed: answer.changed,
     replayed: answer.replayed,
     planned: answer.planned,
+    ...(answer.reread.healed.length > 0 ? { left_quarantine: answer.reread.healed } : {}),
     refused: answer.refused.map((r) => ({ outbox_id: r.outboxId, reason: r.reason })),
     now: answer.now.map(({ outboxId, channel, state }) => ({ outbox_id: outboxId, channel, state })),
     operation_id: answer.operationId,
-    sentence: `${answer.replayed.length} put back, ${answer.planned} newly planned; delivery follows.${answer.recorded ? '' : ' The audit outcome could not be written and shows as unknown.'}`,
+    sentence: `${answer.replayed.length} put back, ${answer.planned} newly planned${left}; delivery follows.${kept === '' ? '' : ` ${kept}.`}${answer.recorded ? '' : ' The audit outcome could not be written and shows as unknown.'}`,
   }
+}
+
+/** Why an ERP order stays in quarantine; empty when none does. */
+function quarantineWords({ kept, failure }: Reread): string {
+  const [first] = kept
+  if (!first) return ''
+  if (failure !== null) return `the ERP order ${first.erpId} is in quarantine and was not read again (${failure})`
+  return `the ERP order ${first.erpId} was read again and stays in quarantine: ${codeWord(first.field)}, ${plainLine(first.problem, 160)}`
 }
