@@ -65,6 +65,8 @@ interface Work {
   arrival: Arrival
   order: LockedOrder
   fresh: Arrival['fragments']
+  /** Nothing that is known was fetched there after it. */
+  isNewest: boolean
 }
 
 /** What each arrival brings that is new; `observed` grows by it, so that a later one of the same order is held against it too. */
@@ -74,8 +76,9 @@ function takeIn(arrivals: readonly Arrival[], orders: readonly LockedOrder[], ob
     if (!order) return []
     const known = observed.get(order.id) ?? []
     const fresh = newFragments(arrival, known)
+    const isNewest = known.every((o) => o.channel !== arrival.channel || o.fetchNo <= arrival.fetchNo)
     observed.set(order.id, [...known, ...fresh.map((fragment) => ({ channel: arrival.channel, fragment, fetchNo: arrival.fetchNo }))])
-    return [{ arrival, order, fresh }]
+    return [{ arrival, order, fresh, isNewest }]
   })
 }
 
@@ -101,16 +104,46 @@ function newFragments(arrival: Arrival, known: readonly Observed[]): Arrival['fr
   })
 }
 
-type Sealed = ReadonlyMap<string, { keyId: string; sealedHex: string }>
+interface SealedFields {
+  keyId: string
+  /** What the order itself is to hold; null leaves what it holds. */
+  ofOrder: Buffer | null
+  /** What was observed with its fragments. */
+  observed: Buffer | null
+}
+type Sealed = ReadonlyMap<string, SealedFields>
 
 async function sealPersonal(client: PoolClient, works: readonly Work[], vault: PersonalVault): Promise<Sealed> {
-  const sealed = new Map<string, { keyId: string; sealedHex: string }>()
-  for (const { arrival, order, fresh } of works) {
-    if (order.isErased || arrival.personal === null || Object.keys(arrival.personal).length === 0 || fresh.length === 0) continue
-    const { keyId, sealed: bytes } = await vault.seal(client, order.id, sealed.get(order.id)?.keyId ?? order.keyId, arrival.personal)
-    sealed.set(order.id, { keyId, sealedHex: bytes.toString('hex') })
+  const sealed = new Map<string, SealedFields>()
+  for (const work of works) {
+    const { arrival, order, fresh } = work
+    if (order.isErased || arrival.personal === null || Object.keys(arrival.personal).length === 0) continue
+    const before = sealed.get(order.id)
+    const isNews = await tellsOrder(client, work, before, vault)
+    if (!isNews && fresh.length === 0) continue
+    const { keyId, sealed: bytes } = await vault.seal(client, order.id, before?.keyId ?? order.keyId, arrival.personal)
+    sealed.set(order.id, {
+      keyId,
+      ofOrder: isNews ? bytes : (before?.ofOrder ?? null),
+      observed: fresh.length > 0 ? bytes : (before?.observed ?? null),
+    })
   }
   return sealed
+}
+
+// The person of an order is the origin's word, as its lifecycle is; a customer who is corrected there moves no version of the order. Another
+// system's word counts while there is none.
+async function tellsOrder(
+  client: PoolClient,
+  { arrival: { channel, personal }, order, isNewest }: Work,
+  before: SealedFields | undefined,
+  vault: PersonalVault,
+): Promise<boolean> {
+  const keyId = before?.keyId ?? order.keyId
+  const held = before?.ofOrder ?? order.personal
+  if (personal === null) return false
+  if (keyId === null || held === null) return true
+  return channel === order.origin && isNewest && (await vault.differs(client, { orderId: order.id, keyId, sealed: held }, personal))
 }
 
 function newRows(works: readonly Work[], sealed: Sealed): NewObservation[] {
@@ -121,7 +154,7 @@ function newRows(works: readonly Work[], sealed: Sealed): NewObservation[] {
       fragment,
       fetchNo,
       inboundEventId,
-      sealedHex: sealed.get(order.id)?.sealedHex ?? null,
+      sealedHex: sealed.get(order.id)?.observed?.toString('hex') ?? null,
     })),
   )
 }
@@ -134,7 +167,7 @@ function project(works: readonly Work[], observed: ReadonlyMap<string, Observed[
     )
     const { route } = planOrder(fold.order, [], settings.plan)
     const bytes = sealed.get(order.id)
-    return { orderId: order.id, fold, route, keyId: bytes?.keyId ?? null, sealedHex: bytes?.sealedHex ?? null }
+    return { orderId: order.id, fold, route, keyId: bytes?.keyId ?? null, sealedHex: bytes?.ofOrder?.toString('hex') ?? null }
   })
 }
 

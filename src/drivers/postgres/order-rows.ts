@@ -191,7 +191,7 @@ export interface Projection {
   sealedHex: string | null
 }
 
-/** Writes the projections; a row that stays as it was keeps its version. Answers the orders that changed. */
+/** Writes the projections; a row that stays as it was keeps its version, whoever its person is now. Answers the orders that changed. */
 export async function writeProjections(client: PoolClient, projections: readonly Projection[]): Promise<Set<string>> {
   const rows = projections.map(({ orderId, fold: { order, illegal }, route, keyId, sealedHex }) => ({
     id: orderId,
@@ -222,6 +222,11 @@ export async function writeProjections(client: PoolClient, projections: readonly
        FROM item i
        WHERE s.id = i.id AND (s.canonical IS DISTINCT FROM i.canonical OR s.route IS DISTINCT FROM i.route OR s.illegal IS DISTINCT FROM i.illegal)
        RETURNING s.id, s.version, s.origin, s.display_status, s.canonical
+     ), resealed AS (
+       UPDATE silver_order s SET key_id = coalesce(i.key_id, s.key_id), personal = coalesce(decode(i.personal, 'hex'), s.personal)
+       FROM item i
+       WHERE s.id = i.id AND i.key_id IS NOT NULL
+         AND NOT (s.canonical IS DISTINCT FROM i.canonical OR s.route IS DISTINCT FROM i.route OR s.illegal IS DISTINCT FROM i.illegal)
      ), told AS (
        INSERT INTO order_event (event_id, event_type, aggregate_type, aggregate_id, aggregate_version, marketplace, occurred_at, payload)
        SELECT gen_random_uuid(), CASE WHEN m.version = 2 THEN 'order.created' ELSE 'order.changed' END, 'order', m.id, m.version, c.marketplace, hub_now(),
