@@ -35,6 +35,9 @@ export interface ChannelTiming {
 
 export const ODOO_CHANNEL = 'odoo'
 
+/** A person connects the account by OAuth. The others bear a key, and their gate finds out by itself that it is taken again. */
+export const isConnectedByOauth = (channel: string): boolean => channel.startsWith('mercadolibre:')
+
 export function leaseProblem(timing: ChannelTiming): string | undefined {
   if (timing.leaseMs > timing.timeoutMs + timing.marginMs) return undefined
   return `leaseMs (${timing.leaseMs}) must exceed timeoutMs + marginMs (${timing.timeoutMs + timing.marginMs})`

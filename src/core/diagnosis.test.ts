@@ -277,6 +277,14 @@ describe('what a diagnosis answers beside its cause', () => {
     expect(Object.keys(diagnose(facts({ deliveries: [aDelivery()], workers: [] })).ruledOut)).not.toContain('worker-down')
   })
 
+  test('a refused key says that the hub tests it by itself, a refused account that a person connects it', () => {
+    const paused = { pausedAt: inSeconds(-60), pauseCause: 'credentials-rejected' }
+    const stepOf = (channel: string): string =>
+      diagnose(facts({ deliveries: [aDelivery({ channel })], channels: [aChannelFact(channel, paused)] })).nextStep.sentence
+    expect(stepOf('paris:main')).toContain('tested every minute')
+    expect(stepOf(ML)).toContain('Reconnect the account')
+  })
+
   test('the backlog ahead and an estimate are named', () => {
     expect(diagnose(facts({ deliveries: [aDelivery({ ahead: 59 })] })).sentence).toBe(
       `Due since 5 s; 59 of ${ML} are ahead, about 10 min at the present pace.`,

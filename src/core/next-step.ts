@@ -1,4 +1,5 @@
 import type { CauseCode } from './cause-code.ts'
+import { isConnectedByOauth } from './channel.ts'
 
 export const NEXT_STEPS = [
   'none',
@@ -60,7 +61,13 @@ const RULES: Record<CauseCode, Rule> = {
   'backing-off': { kind: 'wait', sentence: () => 'Wait for the next attempt; it is made by itself.', call: 'trace' },
   'channel-paused': { kind: 'none', sentence: (s) => `Nothing to do here: ${at(s)} is tested by itself and the backlog then drains.` },
   'rate-limited': { kind: 'wait', sentence: (s) => `Wait until ${at(s)} takes requests again.`, call: 'trace' },
-  'credentials-rejected': { kind: 'reconnect', sentence: (s) => `Reconnect the account of ${at(s)}; what waits then goes out by itself.` },
+  'credentials-rejected': {
+    kind: 'reconnect',
+    sentence: (s) =>
+      s.target === null || isConnectedByOauth(s.target)
+        ? `Reconnect the account of ${at(s)}; what waits then goes out by itself.`
+        : `Let ${at(s)} take the hub's key again (there, or a new key in .env and a restart); it is tested every minute and what waits then goes out by itself.`,
+  },
   'rejected-by-target': { kind: 'fix-then-replay', sentence: () => 'Fix the data that was refused, then replay.', call: 'replay' },
   'sku-unknown': {
     kind: 'fix-then-replay',

@@ -1,5 +1,6 @@
 import type { Channel } from '../core/channel.ts'
 import {
+  type GateEffect,
   type Operation,
   type RequestResult,
   type RetryPolicy,
@@ -42,10 +43,13 @@ export async function deliverOrder(claim: Claim, ports: DeliverPorts, signal: Ab
   )
 }
 
+/** A claim in this flow's hands. `isAnswered`: the target answered a look-up, so its channel works, whether or not anything is left to send. */
+type Held = Claim & { isAnswered?: boolean }
+
 // More requests than any target needs for one version; a driver whose `next` never ends is a bug, not a loop.
 const MOST_REQUESTS = 12
 
-async function deliver(claim: Claim, ports: DeliverPorts, signal: AbortSignal): Promise<DeliveryEnding> {
+async function deliver(claim: Held, ports: DeliverPorts, signal: AbortSignal): Promise<DeliveryEnding> {
   let shown = await shownAtFirst(claim, ports, signal)
   for (let sends = 0; sends < MOST_REQUESTS; sends++) {
     if (typeof shown === 'string') return shown
@@ -61,13 +65,13 @@ async function deliver(claim: Claim, ports: DeliverPorts, signal: AbortSignal): 
   throw new Error(`a version of ${claim.wanted.reference} needs more than ${MOST_REQUESTS} requests at ${claim.wanted.channel}`)
 }
 
-async function shownAtFirst(claim: Claim, ports: DeliverPorts, signal: AbortSignal): Promise<Shown | DeliveryEnding> {
+async function shownAtFirst(claim: Held, ports: DeliverPorts, signal: AbortSignal): Promise<Shown | DeliveryEnding> {
   const { externalId, firstSentAt, desired } = claim.wanted
   const neverSent = claim.claimedAs === 'pending' && externalId === null && firstSentAt === null && desired.kind === 'order'
   return neverSent && !ports.target.looksFirst ? { kind: 'absent' } : lookUp(claim, ports, signal)
 }
 
-async function lookUp(claim: Claim, ports: DeliverPorts, signal: AbortSignal): Promise<Shown | DeliveryEnding> {
+async function lookUp(claim: Held, ports: DeliverPorts, signal: AbortSignal): Promise<Shown | DeliveryEnding> {
   try {
     const shown = await ports.target.lookUp(claim.wanted, lookUpLog(claim, ports.outbox), signal)
     if (shown.kind === 'found' && (claim.wanted.externalId !== shown.externalId || shown.copies !== undefined)) {
@@ -86,7 +90,7 @@ async function lookUp(claim: Claim, ports: DeliverPorts, signal: AbortSignal): P
 /** A lease that ran out under a look-up: another worker has the row. */
 class Fenced extends Error {}
 
-function lookUpLog(claim: Claim, outbox: Outbox): AttemptLog {
+function lookUpLog(claim: Held, outbox: Outbox): AttemptLog {
   return {
     async read(operation, call) {
       const requestId = await outbox.intendLookUp(claim, operation)
@@ -94,6 +98,7 @@ function lookUpLog(claim: Claim, outbox: Outbox): AttemptLog {
       try {
         const answer = await call(requestId)
         await outbox.endLookUp(claim, endOf(requestId, { ok: true }))
+        claim.isAnswered = true
         return answer
       } catch (error) {
         if (error instanceof IntegrationError)
@@ -104,8 +109,8 @@ function lookUpLog(claim: Claim, outbox: Outbox): AttemptLog {
   }
 }
 
-function settleWithoutSend(step: Step, claim: Claim): { settlement: Settlement; summary: string | null } | undefined {
-  const gate = { kind: 'none' } as const
+function settleWithoutSend(step: Step, claim: Held): { settlement: Settlement; summary: string | null } | undefined {
+  const gate: GateEffect = { kind: claim.isAnswered ? 'healthy' : 'none' }
   switch (step.kind) {
     case 'done':
       return { settlement: { state: 'delivered', reason: step.reason, gate }, summary: null }

@@ -26,6 +26,8 @@ export interface ClaimedEvent {
   resource: string
   lease: string
   tries: number
+  /** The one request that tests a channel whose circuit is open, or which is paused. */
+  probe: boolean
   traceparent: string | null
 }
 

@@ -11,7 +11,7 @@ export interface Claim {
   /** Counted sends so far, this claim's not included. */
   tries: number
   maxTries: number
-  /** The one request that tests a channel whose circuit is open. */
+  /** The one request that tests a channel whose circuit is open, or which is paused. */
   probe: boolean
   wanted: Wanted
   traceparent: string | null

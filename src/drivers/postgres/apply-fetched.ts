@@ -51,7 +51,7 @@ async function take(client: PoolClient, valid: readonly FetchedItem[], settings:
   await closeEvents(client, ended)
   await applyGates(
     client,
-    ended.map(({ claim }) => ({ channel: claim.channel, effect: { kind: 'healthy' } })),
+    ended.map(({ claim }) => ({ channel: claim.channel, effect: { kind: 'healthy' }, probe: claim.probe })),
   )
   await wakeOutbox(client, planned)
 }

@@ -16,7 +16,9 @@ beforeAll(async () => {
 beforeEach(async () => {
   await owner.query('TRUNCATE channel CASCADE')
   await owner.query(`UPDATE hub_clock SET shift = '0'`)
-  await owner.query(`INSERT INTO channel (id, marketplace, account_id) VALUES ('paris:main', 'paris', 'main'), ('odoo', 'odoo', 'main')`)
+  await owner.query(
+    `INSERT INTO channel (id, marketplace, account_id) VALUES ('paris:main', 'paris', 'main'), ('odoo', 'odoo', 'main'), ('mercadolibre:1', 'mercadolibre', '1')`,
+  )
 })
 
 afterAll(async () => {
@@ -25,7 +27,9 @@ afterAll(async () => {
 })
 
 const failure = { kind: 'failure' } as const
-const passage = (limit = 10) => transaction(pool, (client) => openGate(client, 'paris:main', limit))
+const passage = (limit = 10, channel = 'paris:main') => transaction(pool, (client) => openGate(client, channel, limit))
+const refused = { kind: 'pause', cause: 'credentials-rejected' } as const
+const healthy = { kind: 'healthy' } as const
 
 async function fail(times: number): Promise<void> {
   for (let i = 0; i < times; i += 1) await applyGate(pool, 'paris:main', failure)
@@ -35,9 +39,10 @@ async function later(seconds: number): Promise<void> {
   await owner.query(`UPDATE hub_clock SET shift = shift + $1 * interval '1 s'`, [seconds])
 }
 
-async function probeInSeconds(): Promise<number> {
+async function probeInSeconds(channel = 'paris:main'): Promise<number> {
   const { rows } = await owner.query<{ s: number }>(
-    `SELECT round(extract(epoch FROM probe_at - hub_now()))::int AS s FROM channel WHERE id = 'paris:main'`,
+    `SELECT round(extract(epoch FROM probe_at - hub_now()))::int AS s FROM channel WHERE id = $1`,
+    [channel],
   )
   return rows[0]!.s
 }
@@ -99,14 +104,60 @@ test('a limit only ever grows', async () => {
   expect(await passage()).toEqual({ most: 10, probe: false })
 })
 
-test('a pause keeps its first cause and time, and only a person ends it', async () => {
-  await applyGate(pool, 'paris:main', { kind: 'pause', cause: 'credentials-rejected' })
+test.each(['odoo', 'paris:main'])(
+  'a refused key pauses %s; one probe at a time asks again, and its healthy answer ends the pause',
+  async (channel) => {
+    await applyGate(pool, channel, refused, false)
+    expect(await passage(10, channel)).toEqual({ most: 0, probe: false })
+    await later(6)
+    await transaction(pool, async (client) => {
+      expect(await openGate(client, channel, 10)).toEqual({ most: 1, probe: true })
+      await debitGate(client, channel, { tokens: 1, probe: true, leaseMs: 30_000 })
+    })
+    expect(await passage(10, channel)).toEqual({ most: 0, probe: false })
+    await applyGate(pool, channel, healthy, true)
+    expect(await readGate(pool, channel)).toMatchObject({ state: 'closed', pausedAt: null, pauseCause: null, probeAt: null })
+    expect(await passage(10, channel)).toEqual({ most: 10, probe: false })
+  },
+)
+
+test('probes of a pause come further and further apart, up to 60 seconds, whether they are refused or not answered', async () => {
+  await applyGate(pool, 'odoo', refused, false)
+  const waits = [await probeInSeconds('odoo')]
+  for (const answer of [refused, refused, refused, failure, refused, failure]) {
+    await later(waits.at(-1) ?? 0)
+    await applyGate(pool, 'odoo', answer, true)
+    waits.push(await probeInSeconds('odoo'))
+  }
+  expect(waits).toEqual([5, 5, 10, 20, 40, 60, 60])
+})
+
+test('a pause keeps its first cause and time, and answers to what was under way when it began change nothing', async () => {
+  await applyGate(pool, 'paris:main', refused, false)
   const first = await readGate(pool, 'paris:main')
   await later(5)
-  await applyGate(pool, 'paris:main', { kind: 'pause', cause: 'channel-paused' })
-  await applyGate(pool, 'paris:main', { kind: 'healthy' })
+  await applyGate(pool, 'paris:main', { kind: 'pause', cause: 'channel-paused' }, false)
+  await applyGate(pool, 'paris:main', healthy, false)
   expect(await readGate(pool, 'paris:main')).toEqual(first)
   expect(first).toMatchObject({ state: 'paused', pauseCause: 'credentials-rejected' })
+})
+
+test('in a group with other healthy answers the one of the probe counts', async () => {
+  await applyGate(pool, 'odoo', refused, false)
+  const answers = [false, true, false].map((probe) => ({ channel: 'odoo', effect: healthy, probe }))
+  await transaction(pool, (client) => applyGates(client, answers))
+  expect((await readGate(pool, 'odoo'))?.state).toBe('closed')
+})
+
+test.each([
+  ['an OAuth grant was refused', 'mercadolibre:1', refused],
+  ['something else than a refused key paused the channel', 'odoo', { kind: 'pause', cause: 'channel-paused' }],
+] as const)('nothing tests a pause where %s: a person ends it', async (_what, channel, pause) => {
+  await applyGate(pool, channel, pause, false)
+  await later(3_600)
+  expect(await passage(10, channel)).toEqual({ most: 0, probe: false })
+  await applyGate(pool, channel, healthy, true)
+  expect((await readGate(pool, channel))?.state).toBe('paused')
 })
 
 test('a claim takes no more than the bucket holds, and time fills it again', async () => {

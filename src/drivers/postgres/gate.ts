@@ -6,7 +6,7 @@ export type GateState = 'closed' | 'open' | 'probing' | 'limited' | 'paused' | '
 
 export interface Gate {
   state: GateState
-  /** Why a person must look, while paused. */
+  /** While paused. */
   pauseCause: string | null
   pausedAt: string | null
   openedAt: string | null
@@ -25,19 +25,15 @@ export interface Passage {
 const OPENS_AT = 5
 
 /**
- * What an answer does to its channel's gate; writes only when something changes. `probe` tells whether the request was the probe of an open
- * circuit: failures of requests that were under way when it opened do not put the next probe off.
+ * What an answer does to its channel's gate; writes only when something changes. `probe` tells whether the request tested a shut gate: answers to
+ * requests that were under way when it shut neither put the next probe off nor end a pause.
  */
 export async function applyGate(client: Queryable, channel: string, effect: GateEffect, probe = true): Promise<void> {
   switch (effect.kind) {
     case 'none':
       return
     case 'healthy':
-      await client.query(
-        `UPDATE channel SET circuit_failures = 0, circuit_opened_at = NULL, probe_at = NULL
-         WHERE id = $1 AND (circuit_failures <> 0 OR circuit_opened_at IS NOT NULL)`,
-        [channel],
-      )
+      await client.query(HEALTHY, [channel, probe])
       return
     case 'failure':
       await client.query(FAILURE, [channel, probe])
@@ -50,10 +46,7 @@ export async function applyGate(client: Queryable, channel: string, effect: Gate
       )
       return
     case 'pause':
-      await client.query(`UPDATE channel SET paused_at = hub_now(), pause_cause = $2 WHERE id = $1 AND paused_at IS NULL`, [
-        channel,
-        effect.cause,
-      ])
+      await client.query(PAUSE, [channel, effect.cause, probe])
   }
 }
 
@@ -66,16 +59,30 @@ export interface ChannelEffect {
 
 /**
  * The effects of a group, in the order of their channels, so that two groups never wait for each other in a circle. A healthy answer right
- * after another of its channel changes nothing, and costs no statement.
+ * after another of its channel changes nothing, and costs no statement; a probe's comes first, since it does more.
  */
 export async function applyGates(client: Queryable, effects: readonly ChannelEffect[]): Promise<void> {
-  const sorted = effects.filter(({ effect }) => effect.kind !== 'none').sort((a, b) => compareText(a.channel, b.channel))
+  const sorted = effects.filter(({ effect }) => effect.kind !== 'none').sort(byChannel)
   const telling = sorted.filter((one, at) => one.effect.kind !== 'healthy' || !isHealthyAt(sorted[at - 1], one.channel))
   for (const { channel, effect, probe } of telling) await applyGate(client, channel, effect, probe)
 }
 
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+const byChannel = (a: ChannelEffect, b: ChannelEffect): number =>
+  a.channel === b.channel ? Number(isProbesHealthy(b)) - Number(isProbesHealthy(a)) : a.channel < b.channel ? -1 : 1
+const isProbesHealthy = ({ effect, probe = true }: ChannelEffect): boolean => effect.kind === 'healthy' && probe
 const isHealthyAt = (one: ChannelEffect | undefined, channel: string): boolean => one?.channel === channel && one.effect.kind === 'healthy'
+
+// When a gate is shut, may be tested by a probe, or mends itself is said by the functions of migration 0031.
+const HEALTHY = `
+  UPDATE channel SET
+    circuit_failures = 0, circuit_opened_at = NULL,
+    probe_at = CASE WHEN paused_at IS NOT NULL AND NOT ($2 AND gate_mends_itself(channel)) THEN probe_at END,
+    pause_cause = CASE WHEN $2 AND gate_mends_itself(channel) THEN NULL ELSE pause_cause END,
+    paused_at = CASE WHEN $2 AND gate_mends_itself(channel) THEN NULL ELSE paused_at END
+  WHERE id = $1 AND (circuit_failures <> 0 OR circuit_opened_at IS NOT NULL OR ($2 AND gate_mends_itself(channel)))`
+
+/** Probes of a pause are as far apart as it is old, within 5 and 60 seconds: like a circuit's. */
+const PAUSE_PROBE_AT = `hub_now() + greatest(interval '5 s', least(interval '60 s', hub_now() - coalesce(paused_at, hub_now())))`
 
 // Failed probes: 5, 10, 20, 40, 60, 60 … seconds apart.
 const FAILURE = `
@@ -83,25 +90,33 @@ const FAILURE = `
     circuit_failures = circuit_failures + 1,
     circuit_opened_at = CASE WHEN circuit_failures + 1 >= ${OPENS_AT} THEN coalesce(circuit_opened_at, hub_now()) END,
     probe_at = CASE WHEN circuit_failures + 1 >= ${OPENS_AT}
-                    THEN hub_now() + least(60, 5 * power(2, least(circuit_failures + 1 - ${OPENS_AT}, 10))) * interval '1 s' END
+                    THEN hub_now() + least(60, 5 * power(2, least(circuit_failures + 1 - ${OPENS_AT}, 10))) * interval '1 s'
+                    WHEN paused_at IS NOT NULL AND $2 THEN ${PAUSE_PROBE_AT}
+                    WHEN paused_at IS NOT NULL THEN probe_at END
   WHERE id = $1 AND (circuit_opened_at IS NULL OR $2)`
+
+// The first cause and time stay; a probe that is refused again puts the next one off.
+const PAUSE = `
+  UPDATE channel SET
+    probe_at = ${PAUSE_PROBE_AT},
+    pause_cause = CASE WHEN paused_at IS NULL THEN $2 ELSE pause_cause END,
+    paused_at = coalesce(paused_at, hub_now())
+  WHERE id = $1 AND (paused_at IS NULL OR $3)`
 
 /**
  * Locks the channel and says how much a claim may take; in a statement of its own, before the rows are read. The lock leaves inserts that
  * refer to the channel alone. Debit with `debitGate` in the same transaction.
  */
 export async function openGate(client: PoolClient, channel: string, limit: number): Promise<Passage> {
-  const { rows } = await client.query<{ shut: boolean; circuit: boolean; probe_due: boolean; tokens: number }>(
-    `SELECT NOT enabled OR paused_at IS NOT NULL OR coalesce(limited_until > hub_now(), false) AS shut,
-            circuit_opened_at IS NOT NULL AS circuit,
-            coalesce(probe_at <= hub_now(), true) AS probe_due,
+  const { rows } = await client.query<{ admits: boolean; tested: boolean; tokens: number }>(
+    `SELECT gate_admits_claim(channel) AS admits, gate_is_tested(channel) AS tested,
             least(bucket_size, bucket_tokens + bucket_rate * greatest(0, extract(epoch FROM hub_now() - bucket_at)))::float8 AS tokens
      FROM channel WHERE id = $1 FOR NO KEY UPDATE`,
     [channel],
   )
   const gate = rows[0]
-  if (!gate || gate.shut || (gate.circuit && !gate.probe_due)) return { most: 0, probe: false }
-  return { most: Math.max(0, Math.min(limit, gate.circuit ? 1 : limit, Math.floor(gate.tokens))), probe: gate.circuit }
+  if (!gate?.admits) return { most: 0, probe: false }
+  return { most: Math.max(0, Math.min(limit, gate.tested ? 1 : limit, Math.floor(gate.tokens))), probe: gate.tested }
 }
 
 /** Takes tokens from the channel's bucket; a probe puts the next one off by the lease, so that one is under way at a time. */

@@ -225,6 +225,31 @@ test('an open circuit lets one probe through, and its success the rest', async (
   expect(await claim()).toHaveLength(5)
 })
 
+test('a paused channel of a key lets one probe through, and its answer the rest', async () => {
+  for (let i = 0; i < 3; i += 1) await arrive(`/orders/${i}`)
+  await applyGate(worker, 'paris:main', { kind: 'pause', cause: 'credentials-rejected' }, false)
+  await later(6)
+  const [probe, ...more] = await claim()
+  expect([probe?.probe, more]).toEqual([true, []])
+  const refused = { kind: 'pause', cause: 'credentials-rejected' } as const
+  await inbox.end(probe!, { state: 'pending', delayMs: 0, counted: false, cause: 'inbound-failing', gate: refused })
+  expect(await claim()).toEqual([])
+  await later(10)
+  await inbox.end(await claimOne(), { state: 'pending', delayMs: 0, counted: true, cause: 'inbound-failing', gate: { kind: 'healthy' } })
+  expect(await claim()).toHaveLength(3)
+})
+
+test('a suspect of a paused channel of a key may be its probe', async () => {
+  await arrive('/orders/1')
+  for (let i = 0; i < 3; i += 1) {
+    await claim()
+    await later(31)
+  }
+  await applyGate(worker, 'paris:main', { kind: 'pause', cause: 'credentials-rejected' }, false)
+  await later(6)
+  expect([await inbox.suspects(), (await claimSuspect())?.probe]).toEqual([['paris:main'], true])
+})
+
 test('only the probe that fails puts the next probe off', async () => {
   for (let i = 0; i < 5; i += 1) await arrive(`/orders/${i}`)
   const underWay = await claim(3)

@@ -15,15 +15,15 @@ export async function claimEvents(
   pool: Pool,
   channel: string,
   { limit, leaseMs, suspects }: { limit: number; leaseMs: number; suspects: boolean },
-): Promise<{ events: ClaimedEvent[]; probe: boolean }> {
+): Promise<ClaimedEvent[]> {
   return transaction(pool, async (client) => {
     const { most, probe } = await openGate(client, channel, limit)
-    if (most < 1) return { events: [], probe }
-    const { rows: events } = suspects
-      ? await client.query<ClaimedEvent>(CLAIM_SUSPECT, [channel, leaseMs])
-      : await client.query<ClaimedEvent>(CLAIM, [channel, leaseMs, most])
-    if (events.length > 0) await debitGate(client, channel, { tokens: events.length, probe, leaseMs })
-    return { events, probe }
+    if (most < 1) return []
+    const { rows } = suspects
+      ? await client.query<Omit<ClaimedEvent, 'probe'>>(CLAIM_SUSPECT, [channel, leaseMs])
+      : await client.query<Omit<ClaimedEvent, 'probe'>>(CLAIM, [channel, leaseMs, most])
+    if (rows.length > 0) await debitGate(client, channel, { tokens: rows.length, probe, leaseMs })
+    return rows.map((row) => ({ ...row, probe }))
   })
 }
 
@@ -47,7 +47,7 @@ export async function channelsWithSuspects(pool: Pool): Promise<string[]> {
      WHERE e.state = 'pending' AND e.unfinished >= ${SUSPECT_AFTER} AND e.unfinished_alone < ${POISON_AFTER}
        AND e.due_at <= hub_now() AND (e.lease_until IS NULL OR e.lease_until <= hub_now())
        AND NOT EXISTS (SELECT FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending' AND o.lease_until > hub_now())
-       AND c.enabled AND c.paused_at IS NULL AND coalesce(c.limited_until <= hub_now(), true) AND coalesce(c.probe_at <= hub_now(), true)`,
+       AND gate_admits_claim(c)`,
   )
   return rows.map((row) => row.channel)
 }
@@ -101,7 +101,7 @@ const CLAIM = `
   FROM claimed c ORDER BY c.due_at, c.id`
 
 /** Ends a claim that applied nothing, and tells its channel's gate. False: fenced, and nothing changed. */
-export async function endEvent(pool: Pool, claim: ClaimedEvent, ending: EventEnding, probe: boolean): Promise<boolean> {
+export async function endEvent(pool: Pool, claim: ClaimedEvent, ending: EventEnding): Promise<boolean> {
   return transaction(pool, async (client) => {
     const { rowCount } = await client.query(
       `UPDATE inbound_event SET
@@ -122,7 +122,7 @@ export async function endEvent(pool: Pool, claim: ClaimedEvent, ending: EventEnd
       ],
     )
     if (rowCount === 0) return false
-    if ('gate' in ending) await applyGate(client, claim.channel, ending.gate, probe)
+    if ('gate' in ending) await applyGate(client, claim.channel, ending.gate, claim.probe)
     return true
   })
 }

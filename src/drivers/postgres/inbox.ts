@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7'
 import type { InboundEvent, Verdict } from '../../core/inbound-event.ts'
-import { type ClaimedEvent, type Inbox, InboxFull, type RawRequest, type Receipt } from '../../ports/inbox.ts'
+import { type Inbox, InboxFull, type RawRequest, type Receipt } from '../../ports/inbox.ts'
 import { grouped, QueueFull } from './group.ts'
 import { channelsWithSuspects, claimEvents, endEvent, endPoison } from './inbox-claim.ts'
 import { type Arrival, type Stored, writeArrivals } from './inbox-record.ts'
@@ -38,22 +38,15 @@ export function postgresInbox(pool: Pool, options: InboxOptions): PostgresInbox 
     maxWaitingBytes: options.maxWaitingBytes ?? MAX_WAITING_BYTES,
     sizeOf: (arrival) => arrival.request.body.byteLength + ROW_BYTES * (1 + arrival.events.length),
   })
-  // Leases that were given out as the probe of an open circuit.
-  const probes = new Set<string>()
-  const claim = async (channel: string, how: { limit: number; leaseMs: number; suspects: boolean }): Promise<ClaimedEvent[]> => {
-    const { events, probe } = await claimEvents(pool, channel, how)
-    if (probe) for (const { lease } of events) probes.add(lease)
-    return events
-  }
   return {
     record: (request, verdict, events) => record((arrival) => group.add(arrival), { request, verdict, events }),
-    claim: (channel, limit, leaseMs) => claim(channel, { limit, leaseMs, suspects: false }),
+    claim: (channel, limit, leaseMs) => claimEvents(pool, channel, { limit, leaseMs, suspects: false }),
     async suspects() {
       await endPoison(pool)
       return channelsWithSuspects(pool)
     },
-    claimSuspect: async (channel, leaseMs) => (await claim(channel, { limit: 1, leaseMs, suspects: true }))[0] ?? null,
-    end: (claim, ending) => endEvent(pool, claim, ending, probes.delete(claim.lease)),
+    claimSuspect: async (channel, leaseMs) => (await claimEvents(pool, channel, { limit: 1, leaseMs, suspects: true }))[0] ?? null,
+    end: (claim, ending) => endEvent(pool, claim, ending),
     drain: () => group.drain(),
   }
 }

@@ -124,7 +124,7 @@ export async function channelsWithSuspects(pool: Pool): Promise<string[]> {
      WHERE d.suspect AND d.state IN ('pending', 'ambiguous') AND d.unfinished_alone < ${POISON_AFTER}
        AND d.due_at <= hub_now() AND (d.lease_until IS NULL OR d.lease_until <= hub_now())
        AND (d.state = 'ambiguous' OR NOT EXISTS (SELECT FROM delivery a WHERE a.binding_id = d.binding_id AND a.state = 'ambiguous'))
-       AND c.enabled AND c.paused_at IS NULL AND coalesce(c.limited_until <= hub_now(), true) AND coalesce(c.probe_at <= hub_now(), true)`,
+       AND gate_admits_claim(c)`,
   )
   return rows.map((row) => row.channel)
 }

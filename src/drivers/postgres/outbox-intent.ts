@@ -56,7 +56,7 @@ const INTEND = `
   ), judged AS MATERIALIZED (
     SELECT h.*, CASE
       WHEN h.claimed_as = 'ambiguous' AND EXISTS (SELECT FROM delivery n WHERE n.binding_id = h.binding_id AND n.state = 'pending') THEN 'superseded'
-      WHEN NOT c.enabled OR c.paused_at IS NOT NULL OR coalesce(c.limited_until > hub_now(), false) OR (c.circuit_opened_at IS NOT NULL AND NOT h.probe) THEN 'gate-shut'
+      WHEN gate_is_shut(c) OR (gate_is_tested(c) AND NOT h.probe) THEN 'gate-shut'
       ELSE 'intended' END AS verdict
     FROM held h JOIN channel c ON c.id = h.channel
   ), sent AS (

@@ -32,8 +32,6 @@ export const erpAway: Script = {
     stage.check((await stage.rows(`SELECT FROM delivery WHERE state = 'dead'`)).length === 0, 'nothing is given up')
     await running.odoo('DELETE', '/admin/faults')
     await running.odoo('PUT', '/admin/credentials', { expired: false })
-    // A refused login pauses the channel until a person says that it is mended.
-    await stage.rows(`UPDATE channel SET paused_at = NULL, pause_cause = NULL WHERE id = 'odoo'`)
     return expectedOf(await perform(stage, erpOrders(1, 'Paris'), made))
   },
 }

@@ -8,13 +8,13 @@ const MOST_ROUNDS = 14
 const ROUND_MS = 10 * 3_600_000
 const MOST_TURNS = 2_000
 
-/** Misfortune ends: faults are over, nodes live, a person undoes pauses and replays what is dead. Then time goes by until all is at rest. */
+/** Misfortune ends: faults are over, nodes live, a person connects the refused accounts anew and replays what is dead. Then time goes by until all is at rest. */
 export async function heal(world: World): Promise<void> {
   world.trace.push('> heal')
   world.fates.clear()
   for (const name of NODES) world.node(name).life.crash = null
   await finishTurns(world)
-  await world.owner.query(`UPDATE channel SET paused_at = NULL, pause_cause = NULL`)
+  await world.owner.query(`UPDATE channel SET paused_at = NULL, pause_cause = NULL WHERE marketplace = 'mercadolibre'`)
   let before = ''
   for (let round = 0; round < MOST_ROUNDS; round++) {
     await world.pass(ROUND_MS)

@@ -70,7 +70,7 @@ function throughShutGates(world: World): Breach[] {
     const within = world.hub.attempt
       .filter((row) => row.purpose === 'send' && row.channel === shut.channel)
       .filter((row) => row.started_ms > shut.fromMs && row.started_ms < shut.toMs)
-    const wrong = shut.why === 'circuit' ? within.find((row, at) => !isProbe(row, within[at - 1], shut)) : within[0]
+    const wrong = admitsProbes(shut) ? within.find((row, at) => !isProbe(row, within[at - 1], shut)) : within[0]
     if (!wrong) return []
     const delivery = world.hub.delivery.find((row) => row.id === wrong.delivery_id)
     const since = new Date(shut.fromMs).toISOString()
@@ -88,6 +88,11 @@ function throughShutGates(world: World): Breach[] {
       ),
     ]
   })
+}
+
+// A refused key is tested again and again; a refused grant waits for a person to connect the account.
+function admitsProbes({ channel, why }: Shut): boolean {
+  return why === 'circuit' || (why === 'pause' && !channel.startsWith('mercadolibre:'))
 }
 
 // Probes are at least five seconds apart; what comes sooner is none.
