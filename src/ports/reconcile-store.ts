@@ -43,7 +43,10 @@ export interface ReconcileStore {
    * `againMs`; oldest first.
    */
   comparable(channel: string, rest: CompareRest, limit: number): Promise<Comparable[]>
-  /** Keeps what the target shows, records new drifts, and resolves those that are gone. Answers how many are open. */
+  /**
+   * Keeps what the target shows, records new drifts, and resolves those that are gone. Answers how many are open. Nothing of it when another
+   * version was planned since `comparable`: what was compared is no longer what the target should show.
+   */
   recordComparison(comparable: Comparable, shown: Shown, drifts: readonly Drift[]): Promise<number>
   /** Keeps which live orders the target shows under our reference; more than one is a drift. */
   recordCopies(comparable: Comparable, ids: readonly string[]): Promise<void>

@@ -121,6 +121,7 @@ async function comparable(pool: Pool, channel: string, { firstMs, againMs }: Com
 }
 
 async function recordComparison(client: PoolClient, compared: Comparable, shown: Shown, drifts: readonly Drift[]): Promise<number> {
+  if (!(await lockNewest(client, compared))) return 0
   await client.query(
     `UPDATE binding SET observed = coalesce($2::jsonb, observed), observed_at = hub_now(), compared_at = hub_now(),
        missing_since = CASE WHEN $3 THEN coalesce(missing_since, hub_now()) END
@@ -142,19 +143,31 @@ async function recordComparison(client: PoolClient, compared: Comparable, shown:
   return drifts.length
 }
 
-// A newer version with the same content: it follows the same rules as any other, look-up first.
-async function redeliver(client: PoolClient, compared: Comparable, maxTries: number): Promise<boolean> {
-  await client.query(`SELECT FROM binding WHERE id = $1 FOR NO KEY UPDATE`, [compared.bindingId])
+/**
+ * Locks the binding, and answers whether what was compared is still what it should show: a version that was planned while the target was looked
+ * at makes the answer one about other content.
+ */
+async function lockNewest(client: PoolClient, { bindingId, wanted: { version } }: Comparable): Promise<boolean> {
+  await client.query(`SELECT FROM binding WHERE id = $1 FOR NO KEY UPDATE`, [bindingId])
   const { rowCount } = await client.query(
-    `WITH newest AS (
-       SELECT d.* FROM delivery d WHERE d.binding_id = $1 ORDER BY d.version DESC LIMIT 1
-     ), counted AS (
-       UPDATE binding b SET next_version = next_version + 1 FROM newest n
-       WHERE b.id = n.binding_id AND n.state = 'delivered' AND n.version = $2 RETURNING b.next_version - 1 AS version
-     )
-     INSERT INTO delivery (binding_id, channel, kind, order_id, version, generation, desired_id, max_tries, cause)
-     SELECT n.binding_id, n.channel, n.kind, n.order_id, c.version, n.generation, n.desired_id, $3, 'drift' FROM newest n, counted c`,
-    [compared.bindingId, compared.wanted.version, maxTries],
+    `SELECT FROM (SELECT version, state FROM delivery WHERE binding_id = $1 ORDER BY version DESC LIMIT 1) newest
+     WHERE newest.version = $2 AND newest.state = 'delivered'`,
+    [bindingId, version],
   )
   return rowCount === 1
+}
+
+// A newer version with the same content: it follows the same rules as any other, look-up first.
+async function redeliver(client: PoolClient, compared: Comparable, maxTries: number): Promise<boolean> {
+  if (!(await lockNewest(client, compared))) return false
+  await client.query(
+    `WITH counted AS (
+       UPDATE binding SET next_version = next_version + 1 WHERE id = $1 RETURNING next_version - 1 AS version
+     )
+     INSERT INTO delivery (binding_id, channel, kind, order_id, version, generation, desired_id, max_tries, cause)
+     SELECT n.binding_id, n.channel, n.kind, n.order_id, c.version, n.generation, n.desired_id, $3, 'drift'
+     FROM delivery n, counted c WHERE n.binding_id = $1 AND n.version = $2`,
+    [compared.bindingId, compared.wanted.version, maxTries],
+  )
+  return true
 }
