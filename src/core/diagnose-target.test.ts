@@ -23,3 +23,50 @@ describe('an order whose payment went back', () => {
     expect(never?.sentence).toContain('payment charged_back')
   })
 })
+
+describe('a version that waits behind an unsettled one', () => {
+  const older = { state: 'ambiguous', cause: 'ambiguous-outcome', dueAt: inSeconds(30) } as const
+  const versions = (change: object) => [aDelivery({ id: '18', version: 2 }), aDelivery({ ...older, ...change })]
+
+  test('is answered with what holds the older one', () => {
+    const told = diagnose(facts({ bindings: [aBinding()], deliveries: versions({ cause: 'poison' }) }))
+    expect(told).toMatchObject({ cause: 'poison', nextStep: { kind: 'person-decides' } })
+    expect(told.sentence).toContain('Version 2 waits behind version 1.')
+    expect(told.evidence.map((e) => e.id)).toEqual(expect.arrayContaining(['17', '18']))
+  })
+
+  test('is that when it was asked for itself, and a lost answer is no queue', () => {
+    const asked = facts({ bindings: [aBinding()], deliveries: versions({}), focus: { table: 'delivery', id: '18' } })
+    expect(diagnose(asked)).toMatchObject({ cause: 'ambiguous-outcome' })
+  })
+
+  test('a lost answer at one target says nothing of another', () => {
+    const elsewhere = [aDelivery({ id: '18' }), aDelivery({ ...older, channel: 'odoo', bindingId: '11' })]
+    const { perTarget } = diagnose(facts({ channels, bindings: [aBinding()], deliveries: elsewhere }))
+    expect(perTarget).toContainEqual(expect.objectContaining({ target: ML, cause: 'queued' }))
+  })
+})
+
+describe('what is told back to the origin', () => {
+  const report = { channel: ML, bindingId: '11' }
+  const deliveries = (change: object) => [aDelivery(toOdoo), aDelivery({ ...report, id: '18', ...change })]
+  const bindings = [atOdoo, aBinding({ id: '11', reference: '2000001', externalId: '2000001' })]
+
+  test('leads when it was given up on', () => {
+    const dead = { state: 'dead', cause: 'rejected-by-target', endedAt: inSeconds(-5) }
+    const told = diagnose(facts({ channels, order: sale, bindings, deliveries: deliveries(dead) }))
+    expect(told).toMatchObject({ cause: 'rejected-by-target', deadLetter: 'outbox-18' })
+    expect(told.perTarget.map((t) => [t.target, t.cause])).toEqual([
+      [ML, 'rejected-by-target'],
+      ['odoo', 'delivered'],
+    ])
+  })
+
+  test('stands behind the other targets when all is well, and is no verdict where nothing is told', () => {
+    const well = { state: 'delivered', cause: null, endedAt: inSeconds(-5) }
+    const told = diagnose(facts({ channels, order: sale, bindings, deliveries: deliveries(well) }))
+    expect(told.perTarget.map((t) => t.target)).toEqual(['odoo', ML])
+    const silent = diagnose(facts({ channels, order: sale, bindings: [atOdoo], deliveries: [aDelivery(toOdoo)] }))
+    expect(silent.perTarget.map((t) => t.target)).toEqual(['odoo'])
+  })
+})

@@ -7,10 +7,11 @@ import type { BindingFact, ChannelFact, DeliveryFact, OrderFacts, SilverFact } f
 import { isPaid } from './order.ts'
 import { codeWord, plainLine } from './untrusted.ts'
 
-/** What stands at each target of a silver order: one finding a channel, and one more where its binding shows trouble. */
+/** What stands at each target of a silver order, its origin included where that is told something: one finding a channel, and one more where its binding shows trouble. */
 export function diagnoseTargets(facts: OrderFacts, order: SilverFact): Finding[] {
-  return facts.channels.flatMap((channel) => {
-    if (channel.id === order.origin) return []
+  // Where the order was born comes last: what is told back to it leads only where that went wrong.
+  const channels = [...facts.channels].sort((a, b) => Number(a.id === order.origin) - Number(b.id === order.origin))
+  return channels.flatMap((channel) => {
     const binding = facts.bindings.find((b) => b.channel === channel.id)
     const trouble = binding ? bindingTrouble(binding) : []
     const main = mainFinding(facts, order, channel, binding)
@@ -37,7 +38,19 @@ export function diagnoseDelivery(facts: OrderFacts, delivery: DeliveryFact): Fin
     case 'ambiguous':
       return ambiguousFinding(facts, delivery)
     case 'pending':
-      return pendingFinding(facts, delivery)
+      return behindAmbiguous(facts, delivery) ?? pendingFinding(facts, delivery)
+  }
+}
+
+// Only an unsettled version blocks, and then nothing of the one that waits is claimable: its story is the older one's.
+function behindAmbiguous(facts: OrderFacts, waiting: DeliveryFact): Finding | null {
+  const older = facts.deliveries.find((d) => d.bindingId === waiting.bindingId && d.state === 'ambiguous')
+  if (!older) return null
+  const finding = ambiguousFinding(facts, older)
+  return {
+    ...finding,
+    sentence: `${finding.sentence} Version ${waiting.version} waits behind version ${older.version}.`,
+    evidence: [...finding.evidence, { table: 'delivery', id: waiting.id, says: `pending, version ${waiting.version}` }],
   }
 }
 
@@ -45,6 +58,7 @@ function mainFinding(facts: OrderFacts, order: SilverFact, channel: ChannelFact,
   const ofChannel = facts.deliveries.filter((d) => d.channel === channel.id).sort((a, b) => b.version - a.version)
   const newest = ofChannel.find((d) => d.state !== 'superseded') ?? ofChannel[0]
   if (newest) return diagnoseDelivery(facts, newest)
+  if (channel.id === order.origin) return null
   return order.origin === ODOO_CHANNEL ? owedByErpOrder(order, channel) : owedByMarketplaceOrder(order, channel, binding)
 }
 

@@ -10,7 +10,7 @@ export interface SystemState {
   /** The id there, null while none is known. */
   externalId: string | null
   reference: string | null
-  /** State of the newest delivery; `origin` for where the order was born. */
+  /** State of the newest delivery; null where nothing was ever owed. */
   delivery: string | null
   observed: string | null
   observedAt: string | null
@@ -35,31 +35,37 @@ function systemsOf(facts: OrderFacts, diagnosis: Diagnosis): SystemState[] {
   const { order } = facts
   if (!order) return []
   const shown = facts.observations.find((o) => o.channel === order.origin && o.entity === 'order')
+  const binding = facts.bindings.find((b) => b.channel === order.origin)
   const origin: SystemState = {
     channel: order.origin,
     role: 'origin',
     externalId: order.orderKey,
-    reference: null,
-    delivery: null,
+    reference: binding?.reference ?? null,
+    delivery: deliveryStateAt(facts, order.origin),
     observed: shown?.rawStatus ?? order.rawStatus,
     observedAt: shown?.observedAt ?? order.updatedAt,
-    cause: null,
+    cause: diagnosis.perTarget.find((v) => v.target === order.origin)?.cause ?? null,
   }
-  return [origin, ...diagnosis.perTarget.map((v) => targetState(facts, v.target, v.cause))]
+  const targets = diagnosis.perTarget.filter((v) => v.target !== order.origin)
+  return [origin, ...targets.map((v) => targetState(facts, v.target, v.cause))]
 }
 
 function targetState(facts: OrderFacts, channel: string, cause: string): SystemState {
   const binding = facts.bindings.find((b) => b.channel === channel)
-  const newest = facts.deliveries.filter((d) => d.channel === channel).sort((a, b) => b.version - a.version)
   const observed = [binding?.observedLifecycle, binding?.observedFulfilment].filter((w) => w !== null && w !== undefined && w !== 'none')
   return {
     channel,
     role: 'target',
     externalId: binding?.externalId ?? null,
     reference: binding?.reference ?? null,
-    delivery: (newest.find((d) => d.state !== 'superseded') ?? newest[0])?.state ?? null,
+    delivery: deliveryStateAt(facts, channel),
     observed: observed.length > 0 ? observed.join('/') : null,
     observedAt: binding?.observedAt ?? null,
     cause,
   }
+}
+
+function deliveryStateAt(facts: OrderFacts, channel: string): string | null {
+  const newest = facts.deliveries.filter((d) => d.channel === channel).sort((a, b) => b.version - a.version)
+  return (newest.find((d) => d.state !== 'superseded') ?? newest[0])?.state ?? null
 }
