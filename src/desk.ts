@@ -5,7 +5,7 @@ import { odooErp } from './drivers/odoo/erp.ts'
 import { hmacPlanSeal } from './drivers/plan-seal.ts'
 import { apiTokens } from './drivers/postgres/api-tokens.ts'
 import { postgresAudit } from './drivers/postgres/audit.ts'
-import { accountsAdded } from './drivers/postgres/channels.ts'
+import { accountsAdded, channelNames } from './drivers/postgres/channels.ts'
 import { postgresDeadLetters } from './drivers/postgres/dead-letters.ts'
 import { postgresFailedOrders } from './drivers/postgres/failed-orders.ts'
 import { postgresOrderStore } from './drivers/postgres/order-store.ts'
@@ -51,6 +51,7 @@ export async function openDesk(given: Config, databaseUrl: string) {
     deadLetters: postgresDeadLetters(operator),
     failed: postgresFailedOrders(reader),
     metrics: postgresSyncMetrics(reader),
+    channels: channelNames(reader),
     orders: { replan: async (orderId: string) => (await hubStore())?.replan(orderId) ?? 0 },
     async reread(of: QuarantineOf) {
       const store = await hubStore()

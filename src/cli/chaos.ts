@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { runningConfig } from './configuration.ts'
+import { countFrom } from './count.ts'
 import { type CliContext, CliError, EXIT, type Register } from './context.ts'
 import { type Call, simulatorApi, type SimulatorApi, SimulatorRefusal } from './seed/simulator-api.ts'
 
@@ -69,9 +70,9 @@ function registerAdd(chaos: Command, context: CliContext): void {
     .action(async (simulator: string, fault: string, options: AddOptions) => {
       const on = simulatorNamed(simulator)
       const numbers = {
-        ms: numberIn('--ms', options.ms),
-        status: numberIn('--status', options.status),
-        times: numberIn('--times', options.times),
+        ms: optionalCount('--ms', options.ms),
+        status: optionalCount('--status', options.status),
+        times: optionalCount('--times', options.times),
       }
       const match = { path: options.path, method: options.method }
       const body = { fault, match: present(match), ...present({ ...numbers, retryAfter: options.retryAfter }) } as Call['body']
@@ -101,9 +102,10 @@ function simulatorNamed(name: string): Simulator {
   throw new CliError('bad-input', `<simulator>: "${name}" is none; there are ${SIMULATORS.join(', ')}`, EXIT.badInput)
 }
 
-function numberIn(option: string, text: string | undefined): number | undefined {
-  if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? undefined : Number(text)
-  throw new CliError('bad-input', `${option}: "${text}" is no whole number`, EXIT.badInput)
+const MOST = 999_999_999
+
+function optionalCount(option: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : countFrom(option, text, [0, MOST])
 }
 
 function present(fields: Record<string, string | number | undefined>): Record<string, string | number> {

@@ -1,12 +1,15 @@
 import type { Command } from 'commander'
 import { CAUSE_CODES } from '../core/cause-code.ts'
 import { outboxIdOf } from '../core/identifier.ts'
+import { loggedWords } from '../core/logged-text.ts'
 import { deadLetterDepth, listDeadLetters } from '../flows/dead-letters.ts'
 import { type DrainAnswer, drainDlq, type DrainRefusal, type DrainRequest } from '../flows/drain-dlq.ts'
 import type { DeadLetter } from '../ports/dead-letters.ts'
+import type { BadMarketplace } from '../flows/marketplace-filter.ts'
 import { replayDeadLetter } from '../flows/replay-dead-letter.ts'
+import { countFrom } from './count.ts'
 import { type CliContext, CliError, EXIT, type Register } from './context.ts'
-import { operatorAtTerminal, withDesk } from './with-desk.ts'
+import { operatorAtTerminal, recordedRead, withDesk } from './with-desk.ts'
 import { printWrapped } from './wrapped.ts'
 
 /** `rosh dlq`: what was given up on, and putting it back. Every change is named in the audit log. */
@@ -31,16 +34,10 @@ const filtered = (command: Command): Command =>
     .option('--since <time>', '24h, 7d or an ISO time')
     .option('--json', 'print one JSON object')
 
-/** What a filter names must exist: a misspelt cause would match nothing and look like good news. */
+/** What a filter names must exist: a misspelt cause would match nothing and look like good news. Marketplaces are looked up in the database. */
 function filterOf({ marketplace, cause, since }: Filter): { marketplace: string | null; cause: string | null; since: string | null } {
   if (cause !== undefined && !CAUSE_CODES.some((code) => code === cause))
     throw new CliError('bad-input', `--cause: "${cause}" is no cause code; there are ${CAUSE_CODES.join(', ')}`, EXIT.badInput)
-  if (marketplace !== undefined && !/^(mercadolibre|paris|odoo)(:[\w-]{1,40})?$/.test(marketplace))
-    throw new CliError(
-      'bad-input',
-      `--marketplace: "${marketplace}" is none; write mercadolibre, paris, odoo or a channel id`,
-      EXIT.badInput,
-    )
   return { marketplace: marketplace ?? null, cause: cause ?? null, since: since ?? null }
 }
 
@@ -48,9 +45,18 @@ function registerList(dlq: Command, context: CliContext): void {
   filtered(dlq.command('list').description('list dead letters, oldest first')).action(async (options: Filter) => {
     const filter = filterOf(options)
     const [list, depth] = await withDesk(context, (desk) =>
-      Promise.all([listDeadLetters(filter, MOST_LISTED, desk.deadLetters), deadLetterDepth(desk.deadLetters)]),
+      recordedRead(
+        desk,
+        () => Promise.all([listDeadLetters(filter, MOST_LISTED, desk), deadLetterDepth(desk.deadLetters)]),
+        ([listed]) => ({
+          tool: 'rosh dlq list',
+          scopeUsed: 'metrics.read',
+          params: loggedWords(filter),
+          ...(listed.kind === 'listed' ? {} : { errorCode: 'invalid-arguments' }),
+        }),
+      ),
     )
-    if (!list) throw badSince(options.since)
+    if (list.kind !== 'listed') throw badFilter(list, options)
     if (options.json) return context.print(JSON.stringify({ depth, letters: list.letters, total: list.total }))
     const isFiltered = Object.values(filter).some((value) => value !== null)
     context.print(`${depth.deadLetters} dead letters of ${depth.orders} orders${isFiltered ? `, ${list.total} of them match` : ''}`)
@@ -71,8 +77,14 @@ function printLetters(letters: readonly DeadLetter[], context: CliContext): void
   }
 }
 
-function badSince(since: string | undefined): CliError {
-  return new CliError('bad-input', `--since: "${since}" is no time; write 24h, 7d or an ISO time`, EXIT.badInput)
+function badFilter(bad: { kind: 'bad-since' } | BadMarketplace, { since, marketplace }: Filter): CliError {
+  return new CliError(
+    'bad-input',
+    bad.kind === 'bad-since'
+      ? `--since: "${since}" is no time; write 24h, 7d or an ISO time`
+      : `--marketplace: "${marketplace}" is none; there are ${bad.known.join(', ')}`,
+    EXIT.badInput,
+  )
 }
 
 function registerReplay(dlq: Command, context: CliContext): void {
@@ -96,6 +108,8 @@ function registerReplay(dlq: Command, context: CliContext): void {
     })
 }
 
+const MOST_EXPECTED = 1_000_000
+
 interface DrainOptions extends Filter {
   execute?: string
   expect?: string
@@ -112,7 +126,8 @@ function registerDrain(dlq: Command, context: CliContext): void {
     .action(async (options: DrainOptions) => {
       const request = drainRequest(options)
       const answer = await withDesk(context, (desk) => drainDlq(request, desk))
-      if (answer.kind === 'refused' && answer.reason === 'bad-since') throw badSince(options.since)
+      if (answer.kind === 'bad-marketplace') throw badFilter(answer, options)
+      if (answer.kind === 'refused' && answer.reason === 'bad-since') throw badFilter({ kind: 'bad-since' }, options)
       if (options.json) context.print(JSON.stringify(answer))
       else printDrain(answer, options, context)
       if (answer.kind === 'refused') process.exitCode = EXIT.failed
@@ -120,9 +135,7 @@ function registerDrain(dlq: Command, context: CliContext): void {
 }
 
 function drainRequest(options: DrainOptions): DrainRequest {
-  const expectedCount = options.expect === undefined ? null : Number(options.expect)
-  if (expectedCount !== null && !(Number.isInteger(expectedCount) && expectedCount >= 0))
-    throw new CliError('bad-input', `--expect: "${options.expect}" is no whole number`, EXIT.badInput)
+  const expectedCount = options.expect === undefined ? null : countFrom('--expect', options.expect, [0, MOST_EXPECTED])
   if ((options.execute === undefined) !== (expectedCount === null))
     throw new CliError('bad-input', '--execute and --expect go together, as the first call printed them', EXIT.badInput)
   return {
@@ -147,7 +160,7 @@ const REFUSED: Record<Exclude<DrainRefusal, 'bad-since'>, string> = {
   unaudited: 'the audit log cannot be written',
 }
 
-function printDrain(answer: DrainAnswer, options: DrainOptions, context: CliContext): void {
+function printDrain(answer: Exclude<DrainAnswer, BadMarketplace>, options: DrainOptions, context: CliContext): void {
   const { print } = context
   if (answer.kind === 'refused') {
     const why = answer.reason === 'bad-since' ? '' : REFUSED[answer.reason]

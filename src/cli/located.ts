@@ -3,31 +3,32 @@ import { loggedIdentifier } from '../core/logged-text.ts'
 import { isHeld } from '../core/order-facts.ts'
 import { type Trace, traceOrder } from '../flows/trace-order.ts'
 import { type CliContext, CliError, EXIT } from './context.ts'
-import { operatorAtTerminal, withDesk } from './with-desk.ts'
+import { recordedRead, withDesk } from './with-desk.ts'
 import { printWrapped } from './wrapped.ts'
 
 export type Located = Exclude<Trace, { kind: 'unreadable' }>
 
 /** Traces what a person typed, named in the audit log as the command that asked. */
 export async function locate(context: CliContext, command: 'rosh trace' | 'rosh diagnose', typed: string): Promise<Located> {
-  const trace = await withDesk(context, async (desk) => {
-    const elapsedMs = desk.clock.stopwatch()
-    const answer = await traceOrder(typed, desk)
-    const intent = {
-      principal: operatorAtTerminal(),
-      tool: command,
-      scopeUsed: 'orders.read' as const,
-      params: { order_id: loggedIdentifier(typed, answer.kind === 'ambiguous' || (answer.kind === 'traced' && isHeld(answer.facts))) },
-    }
-    await desk.audit.record(intent, { result: 'ok', latencyMs: Math.round(elapsedMs()) })
-    return answer
-  })
+  const trace = await withDesk(context, (desk) =>
+    recordedRead(
+      desk,
+      () => traceOrder(typed, desk),
+      (answer) => ({ tool: command, scopeUsed: 'orders.read', ...loggedTrace(typed, answer) }),
+    ),
+  )
   if (trace.kind !== 'unreadable') return trace
   throw new CliError(
     'bad-input',
     `<order>: "${typed}" is no identifier; give an order's reference, name or id, such as ML-98345, S00042 or odoo-42`,
     EXIT.badInput,
   )
+}
+
+function loggedTrace(typed: string, trace: Trace): { params: Record<string, unknown>; errorCode?: string } {
+  const held = trace.kind === 'ambiguous' || (trace.kind === 'traced' && isHeld(trace.facts))
+  const params = { order_id: loggedIdentifier(typed, held) }
+  return trace.kind === 'unreadable' ? { params, errorCode: 'invalid-arguments' } : { params }
 }
 
 /** Nearest known names of an order that nobody knows. */

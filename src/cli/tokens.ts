@@ -1,10 +1,12 @@
 import { ROLE_SCOPES } from '../apps/mcp-server/principal.ts'
 import { type Scope, SCOPES } from '../ports/audit.ts'
 import { audited } from '../flows/audited.ts'
+import { countFrom } from './count.ts'
 import { type CliContext, CliError, EXIT, type Register } from './context.ts'
 import { operatorAtTerminal, withDesk } from './with-desk.ts'
 
 const DAY_MS = 86_400_000
+const MOST_DAYS = 3_650
 
 /** `rosh tokens`: API tokens of agents and people; only their hashes are stored, so a new one is shown once. */
 export const registerTokens: Register = (program, context) => {
@@ -17,7 +19,12 @@ export const registerTokens: Register = (program, context) => {
     .option('--json', 'print one JSON object')
     .description('issue a token; it is printed once and never again')
     .action(async (name: string, scopes: string, options: { days: string; json?: boolean }) =>
-      issue(context, { name, scopes: scopesOf(scopes), days: daysOf(options.days), json: options.json ?? false }),
+      issue(context, {
+        name,
+        scopes: scopesOf(scopes),
+        days: countFrom('--days', options.days, [1, MOST_DAYS]),
+        json: options.json ?? false,
+      }),
     )
   tokens
     .command('list')
@@ -70,13 +77,6 @@ function scopesOf(text: string): Scope[] {
       )
     return [scope]
   })
-}
-
-function daysOf(text: string): number {
-  const days = Number(text)
-  if (!Number.isInteger(days) || days < 1 || days > 3_650)
-    throw new CliError('bad-input', `--days: "${text}" is no whole number from 1 to 3650`, EXIT.badInput)
-  return days
 }
 
 async function issue(context: CliContext, ask: { name: string; scopes: Scope[]; days: number; json: boolean }): Promise<void> {

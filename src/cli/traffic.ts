@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { configOf } from './configuration.ts'
+import { countFrom } from './count.ts'
 import { type CliContext, CliError, EXIT, type Register } from './context.ts'
 import { PEOPLE, PRODUCTS } from './seed/catalogue.ts'
 import { INCLUDED_TAX } from './seed/erp-orders.ts'
@@ -36,19 +37,13 @@ async function runTraffic(context: CliContext, options: { perMinute: string; bur
   const config = configOf(context, { demo: true })
   const { signal, progress } = context
   if (options.burst === undefined) {
-    const perMinute = countFrom('--per-minute', options.perMinute, MOST_PER_MINUTE)
+    const perMinute = countFrom('--per-minute', options.perMinute, [1, MOST_PER_MINUTE])
     return liveTraffic({ config, perMinute, signal, progress })
   }
-  const sent = await burst({ config, count: countFrom('--burst', options.burst, MOST_IN_BURST), signal })
+  const sent = await burst({ config, count: countFrom('--burst', options.burst, [1, MOST_IN_BURST]), signal })
   context.print(
     options.json ? JSON.stringify(sent) : `${sent.webhooks} webhooks about ${sent.orders} purchases, ${sent.copies} of them copies`,
   )
-}
-
-function countFrom(option: string, text: string, most: number): number {
-  const count = Number(text)
-  if (/^\d+$/.test(text) && count >= 1 && count <= most) return count
-  throw new CliError('bad-input', `${option}: "${text}" is no whole number from 1 to ${most}`, EXIT.badInput)
 }
 
 /** Runs until the signal aborts, then returns. A simulator that does not answer costs its own event and no more. */

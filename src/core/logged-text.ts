@@ -40,3 +40,9 @@ export function loggedIdentifier(typed: unknown, held: boolean): unknown {
 export function loggedWord(typed: string): string | PersonalText {
   return /^[\w.:+-]{1,80}$/.test(typed) ? typed : new PersonalText(typed)
 }
+
+/** The same of the words of a filter, without those that were not said. */
+export function loggedWords(typed: Readonly<Record<string, string | null>>): Record<string, string | PersonalText> {
+  const said = Object.entries(typed).flatMap(([name, value]) => (value === null ? [] : [[name, loggedWord(value)] as const]))
+  return Object.fromEntries(said)
+}

@@ -39,6 +39,16 @@ export async function audited<T>({ audit, clock }: AuditPorts, act: Act<T>): Pro
   }
 }
 
+/** Writes the one row of a read or a refusal, before it is answered. False when it cannot be written: then it must not be answered. */
+export async function recorded({ audit }: Pick<AuditPorts, 'audit'>, intent: AuditIntent, outcome: AuditOutcome): Promise<boolean> {
+  try {
+    await audit.record(intent, outcome)
+    return true
+  } catch {
+    return false
+  }
+}
+
 async function runOrRecord<T>(audit: Audit, act: Act<T>, operationId: string, elapsedMs: () => number): Promise<T> {
   try {
     return await act.run(operationId)

@@ -1,12 +1,16 @@
 import { outboxIdOf } from '../core/identifier.ts'
+import { loggedWords } from '../core/logged-text.ts'
 import { readSince } from '../core/since.ts'
-import type { AuditIntent, Principal } from '../ports/audit.ts'
+import type { AuditIntent, AuditOutcome, Principal } from '../ports/audit.ts'
+import type { ChannelNames } from '../ports/channel-names.ts'
 import type { DeadLetter, DeadLetterFilter, DeadLetters } from '../ports/dead-letters.ts'
 import type { DrainPlan, PlanSeal } from '../ports/plan-seal.ts'
-import { audited, type AuditPorts } from './audited.ts'
+import { audited, type AuditPorts, recorded } from './audited.ts'
+import { type BadMarketplace, marketplaceProblem } from './marketplace-filter.ts'
 
 export interface DrainPorts extends AuditPorts {
   deadLetters: DeadLetters
+  channels: ChannelNames
   seal: PlanSeal
 }
 
@@ -54,6 +58,7 @@ export type DrainAnswer =
   | PlannedDrain
   | { kind: 'drained'; action: 'replay' | 'archive'; changed: string[]; refused: number; operationId: string; recorded: boolean }
   | { kind: 'refused'; reason: DrainRefusal }
+  | BadMarketplace
 
 /** Most dead letters that one call acts on; a larger set takes several plans. */
 const MOST_DRAINED = 200
@@ -61,23 +66,35 @@ const SAMPLE = 20
 
 /**
  * Without a plan token it only lists, and answers the exact second call. With one it acts on exactly what the plan showed: bound to the principal, the
- * filters and the rows' versions, for 10 minutes, once.
+ * filters and the rows' versions, for 10 minutes, once. Every answer is on the record, or is `unaudited`.
  */
 export async function drainDlq(request: DrainRequest, ports: DrainPorts): Promise<DrainAnswer> {
-  if (request.dryRun || request.planToken === null || request.expectedCount === null) return plan(request, ports)
-  const opened = ports.seal.open(request.planToken)
+  const elapsedMs = ports.clock.stopwatch()
+  const { dryRun, planToken, expectedCount } = request
+  const checked =
+    dryRun || planToken === null || expectedCount === null ? await plan(request, ports) : openPlan(request, planToken, ports.seal)
+  if (checked.kind === 'opened') return act(request, checked.plan, ports)
+  return (await recorded(ports, planIntent(request), { ...planOutcome(checked), latencyMs: Math.round(elapsedMs()) }))
+    ? checked
+    : refuse('unaudited')
+}
+
+function openPlan(request: DrainRequest, planToken: string, seal: PlanSeal): DrainAnswer | { kind: 'opened'; plan: DrainPlan } {
+  const opened = seal.open(planToken)
   // Another principal's token is as good as an unknown one.
   if (opened.kind === 'invalid' || (opened.kind === 'open' && opened.plan.principal !== request.principal.id)) return refuse('plan-invalid')
   if (opened.kind === 'expired') return refuse('plan-expired')
   if (differs(request, opened.plan)) return refuse('plan-differs')
   if (opened.plan.count !== request.expectedCount) return refuse('count-differs')
-  return act(request, opened.plan, ports)
+  return { kind: 'opened', plan: opened.plan }
 }
 
 async function plan(request: DrainRequest, ports: DrainPorts): Promise<DrainAnswer> {
   const since = request.since === null ? null : readSince(request.since)
   if (since === undefined) return refuse('bad-since')
   const { marketplace, cause } = request
+  const problem = await marketplaceProblem(marketplace, ports.channels)
+  if (problem) return problem
   const list = await ports.deadLetters.list({ marketplace, cause, since }, MOST_DRAINED)
   // A window moves on with time: the plan keeps its bound as an instant.
   const filter: DeadLetterFilter = { marketplace, cause, since: list.sinceIso === null ? since : { kind: 'instant', iso: list.sinceIso } }
@@ -107,6 +124,22 @@ async function plan(request: DrainRequest, ports: DrainPorts): Promise<DrainAnsw
     expiresAt: sealed?.expiresAt ?? null,
     secondCall: sealed && { dry_run: false, ...present(typedOf(request)), action, plan_token: sealed.token, expected_count: count },
   }
+}
+
+function planIntent(request: DrainRequest): AuditIntent {
+  return {
+    principal: request.principal,
+    tool: request.tool,
+    scopeUsed: 'dlq.admin',
+    params: { ...loggedWords({ ...typedOf(request), action: request.action }), dry_run: request.dryRun },
+    ...(request.reason === null ? {} : { reason: request.reason }),
+  }
+}
+
+function planOutcome(answer: DrainAnswer): Omit<AuditOutcome, 'latencyMs'> {
+  if (answer.kind === 'planned') return { result: 'ok', effect: { planned: answer.count, total: answer.total } }
+  const reason = answer.kind === 'refused' ? answer.reason : answer.kind
+  return reason.startsWith('bad-') ? { result: 'error', errorCode: 'invalid-arguments' } : { result: 'denied', errorCode: reason }
 }
 
 async function act(

@@ -1,7 +1,8 @@
 import { outboxIdOf, readIdentifier } from '../core/identifier.ts'
-import type { Principal } from '../ports/audit.ts'
+import { loggedIdentifier } from '../core/logged-text.ts'
+import type { AuditIntent, Principal } from '../ports/audit.ts'
 import type { DeadLetterRef, DeadLetters, Replay, ReplayRefusal } from '../ports/dead-letters.ts'
-import { audited, type AuditPorts } from './audited.ts'
+import { audited, type AuditPorts, recorded } from './audited.ts'
 
 export interface ReplayPorts extends AuditPorts {
   deadLetters: DeadLetters
@@ -31,19 +32,17 @@ export type ReplayAnswer =
 
 /** Puts one dead letter back to pending, due now, between an audit intent and its outcome. */
 export async function replayDeadLetter(request: ReplayRequest, ports: ReplayPorts): Promise<ReplayAnswer> {
+  const elapsedMs = ports.clock.stopwatch()
   const ref = readRef(request.outboxId)
   const seen = ref && (await ports.deadLetters.state(ref))
-  if (!ref || !seen) return { kind: 'refused', outboxId: request.outboxId, reason: 'unknown' }
+  if (!ref || !seen) {
+    const outcome = { result: 'error', errorCode: 'unknown', latencyMs: Math.round(elapsedMs()) } as const
+    const isRecorded = await recorded(ports, intentOf(request, loggedIdentifier(request.outboxId, false)), outcome)
+    return { kind: 'refused', outboxId: request.outboxId, reason: isRecorded ? 'unknown' : 'unaudited' }
+  }
   const outboxId = outboxIdOf(ref.table, ref.id)
   const result = await audited(ports, {
-    intent: {
-      principal: request.principal,
-      tool: request.tool,
-      scopeUsed: 'dlq.replay',
-      params: { outbox_id: outboxId },
-      target: { kind: ref.table, id: ref.id, expectedVersion: String(seen.stateVersion) },
-      ...(request.reason === null ? {} : { reason: request.reason }),
-    },
+    intent: intentOf(request, outboxId, { kind: ref.table, id: ref.id, expectedVersion: String(seen.stateVersion) }),
     run: () => ports.deadLetters.replay(ref, seen.stateVersion),
     outcomeOf: (replay) =>
       replay.kind === 'replayed'
@@ -55,6 +54,17 @@ export async function replayDeadLetter(request: ReplayRequest, ports: ReplayPort
   })
   if (result.kind === 'unaudited') return { kind: 'refused', outboxId, reason: 'unaudited' }
   return answerOf(outboxId, result.value, { operationId: result.operationId, recorded: result.kind === 'done' })
+}
+
+function intentOf(request: ReplayRequest, outboxId: unknown, target?: AuditIntent['target']): AuditIntent {
+  return {
+    principal: request.principal,
+    tool: request.tool,
+    scopeUsed: 'dlq.replay',
+    params: { outbox_id: outboxId },
+    ...(target && { target }),
+    ...(request.reason === null ? {} : { reason: request.reason }),
+  }
 }
 
 function answerOf(outboxId: string, replay: Replay, about: { operationId: string; recorded: boolean }): ReplayAnswer {

@@ -1,10 +1,10 @@
 import { outboxIdOf, readIdentifier } from '../core/identifier.ts'
 import { loggedIdentifier } from '../core/logged-text.ts'
-import type { Principal } from '../ports/audit.ts'
+import type { AuditIntent, Principal } from '../ports/audit.ts'
 import type { DeadLetters, LetterState, Replay } from '../ports/dead-letters.ts'
 import type { OrderStore, QuarantineOf } from '../ports/order-store.ts'
 import type { Candidate, OrderTrace } from '../ports/order-trace.ts'
-import { audited, type AuditPorts } from './audited.ts'
+import { audited, type AuditPorts, recorded } from './audited.ts'
 import { NOT_IN_QUARANTINE, type Reread } from './reread-quarantined.ts'
 
 export interface RetryPorts extends AuditPorts {
@@ -53,6 +53,15 @@ export type RetryAnswer =
  * and what is owed and was never planned is planned. Answers what really changed: nothing changed is no success.
  */
 export async function retryFailedSync(request: RetryRequest, ports: RetryPorts): Promise<RetryAnswer> {
+  const elapsedMs = ports.clock.stopwatch()
+  const answer = await retry(request, ports)
+  if (answer.kind !== 'ambiguous' && answer.kind !== 'unknown') return answer
+  const outcome = { result: 'error', errorCode: answer.kind === 'ambiguous' ? 'ambiguous' : 'not-found-anywhere' } as const
+  const intent = intentOf(request, answer.kind === 'ambiguous')
+  return (await recorded(ports, intent, { ...outcome, latencyMs: Math.round(elapsedMs()) })) ? answer : { kind: 'unaudited' }
+}
+
+async function retry(request: RetryRequest, ports: RetryPorts): Promise<RetryAnswer> {
   const resolved = await ports.trace.resolve(readIdentifier(request.orderId))
   if (resolved.kind === 'ambiguous') return { kind: 'ambiguous', candidates: resolved.candidates }
   if (resolved.kind === 'unknown') return { kind: 'unknown', nearest: resolved.nearest }
@@ -62,7 +71,7 @@ export async function retryFailedSync(request: RetryRequest, ports: RetryPorts):
       : retryEvents(request, resolved.unapplied.inboundIds, ports)
   const { orderId } = resolved
   const result = await audited(ports, {
-    intent: intentOf(request, { kind: 'order', id: orderId }),
+    intent: intentOf(request, true, { kind: 'order', id: orderId }),
     run: async () => {
       const replays = await ports.deadLetters.replayOrder(orderId)
       const reread = await ports.reread({ orderId })
@@ -78,7 +87,7 @@ export async function retryFailedSync(request: RetryRequest, ports: RetryPorts):
 // An ERP order that never left quarantine has no silver order, so no binding and no dead letter.
 async function retryQuarantined(request: RetryRequest, quarantineIds: readonly string[], ports: RetryPorts): Promise<RetryAnswer> {
   const result = await audited(ports, {
-    intent: intentOf(request, { kind: 'erp_quarantine', id: quarantineIds.join(', ') }),
+    intent: intentOf(request, true, { kind: 'erp_quarantine', id: quarantineIds.join(', ') }),
     run: async () => {
       const reread = await ports.reread({ quarantineIds })
       return { replays: [], reread, planned: reread.planned }
@@ -95,7 +104,7 @@ async function retryEvents(request: RetryRequest, inboundIds: readonly string[],
   const dead = states.find((s) => s?.state === 'dead')
   if (!dead) return { kind: 'unknown', nearest: [] }
   const result = await audited(ports, {
-    intent: intentOf(request, { kind: 'inbound_event', id: dead.ref.id, expectedVersion: String(dead.stateVersion) }),
+    intent: intentOf(request, true, { kind: 'inbound_event', id: dead.ref.id, expectedVersion: String(dead.stateVersion) }),
     run: async () => ({ replays: [await ports.deadLetters.replay(dead.ref, dead.stateVersion)], reread: NOT_IN_QUARANTINE, planned: 0 }),
     outcomeOf,
   })
@@ -104,16 +113,13 @@ async function retryEvents(request: RetryRequest, inboundIds: readonly string[],
   return answerOf(result.value, now ? [now] : [], { operationId: result.operationId, recorded: result.kind === 'done' })
 }
 
-function intentOf(
-  request: RetryRequest,
-  target: { kind: string; id: string; expectedVersion?: string },
-): Parameters<AuditPorts['audit']['intend']>[0] {
+function intentOf(request: RetryRequest, held: boolean, target?: AuditIntent['target']): AuditIntent {
   return {
     principal: request.principal,
     tool: request.tool,
     scopeUsed: 'outbox.retry',
-    params: { order_id: loggedIdentifier(request.orderId, true) },
-    target,
+    params: { order_id: loggedIdentifier(request.orderId, held) },
+    ...(target && { target }),
     ...(request.reason === null ? {} : { reason: request.reason }),
   }
 }

@@ -1,5 +1,7 @@
 import { readSince } from '../core/since.ts'
+import type { ChannelNames } from '../ports/channel-names.ts'
 import type { SlaRow, SyncMetrics } from '../ports/sync-metrics.ts'
+import { type BadMarketplace, marketplaceProblem } from './marketplace-filter.ts'
 
 export interface SlaFigures {
   total_synced: number
@@ -21,14 +23,22 @@ export type Sla =
       byMarketplace: ({ marketplace: string } & SlaFigures)[]
     } & SlaFigures)
   | { kind: 'bad-window' }
+  | BadMarketplace
+
+export interface SlaPorts {
+  metrics: SyncMetrics
+  channels: ChannelNames
+}
 
 /** Sync latency (planned to delivered) and success over a window such as `24h` or `7d`, from the operational tables. */
 export async function slaMetrics(
   { marketplace, window }: { marketplace: string | null; window: string },
-  metrics: SyncMetrics,
+  { metrics, channels }: SlaPorts,
 ): Promise<Sla> {
   const since = readSince(window)
   if (since?.kind !== 'window') return { kind: 'bad-window' }
+  const problem = await marketplaceProblem(marketplace, channels)
+  if (problem) return problem
   const rows = await metrics.sla(marketplace, since.ms)
   const all = rows.find((r) => r.marketplace === 'all')
   return {

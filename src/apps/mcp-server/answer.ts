@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Diagnosis } from '../../core/diagnosis.ts'
 import { codeWord } from '../../core/untrusted.ts'
+import type { BadMarketplace } from '../../flows/marketplace-filter.ts'
 import type { Candidate } from '../../ports/order-trace.ts'
 import type { Answer, Suggestion } from './tool.ts'
 
@@ -34,7 +35,7 @@ export function ambiguousAnswer(typed: string, candidates: readonly Candidate[])
   }
 }
 
-/** The same of a tool that was asked to change something: an error, as nothing was, that leads to the same tool with one candidate. */
+/** The same of a flow that was asked to change something and recorded that it did not: an error, as nothing was, that leads to the same tool with one candidate. */
 export function ambiguousRefusal(tool: string, candidates: readonly Candidate[]): Answer {
   const rows = candidateRows(candidates)
   const named = rows.map((r) => `${r.order_id} (${r.known}, ${r.kind} at ${r.channel})`).join(', ')
@@ -43,8 +44,7 @@ export function ambiguousRefusal(tool: string, candidates: readonly Candidate[])
     code: 'ambiguous',
     sentence: `${rows.length} orders answer to this identifier: ${named}. Nothing was changed; call again with the order_id of one.`,
     suggestions: callsFor(tool, rows),
-    audited: false,
-    held: true,
+    audited: true,
   }
 }
 
@@ -68,6 +68,16 @@ export function unreadableAnswer(): Answer {
     kind: 'error',
     code: 'invalid-arguments',
     sentence: 'order_id holds nothing that could be an identifier. Nothing was changed.',
+    audited: false,
+  }
+}
+
+/** A filter that names no marketplace and no channel, answered with those that there are. */
+export function badMarketplace({ known }: BadMarketplace): Answer & { kind: 'error' } {
+  return {
+    kind: 'error',
+    code: 'invalid-arguments',
+    sentence: `marketplace: there is none of that name; there are ${known.join(', ')}.`,
     audited: false,
   }
 }

@@ -7,6 +7,7 @@ import { type Era, ERAS, mcpClient } from '../../../test/support/mcp-client.ts'
 import { type Rows, rowsOf } from '../../../test/support/rows.ts'
 import { hmacPlanSeal } from '../../drivers/plan-seal.ts'
 import { postgresAudit } from '../../drivers/postgres/audit.ts'
+import { channelNames } from '../../drivers/postgres/channels.ts'
 import { postgresDeadLetters } from '../../drivers/postgres/dead-letters.ts'
 import { postgresFailedOrders } from '../../drivers/postgres/failed-orders.ts'
 import { postgresOrderTrace } from '../../drivers/postgres/order-trace.ts'
@@ -47,6 +48,7 @@ beforeEach(async () => {
     deadLetters: postgresDeadLetters(pool),
     failed: postgresFailedOrders(pool),
     metrics: postgresSyncMetrics(pool),
+    channels: channelNames(pool),
     orders: { replan: () => Promise.resolve(0) },
     reread: () => Promise.resolve(NOT_IN_QUARANTINE),
     personal: null,
@@ -479,6 +481,29 @@ describe('identifiers and hostile text', () => {
       await call(aPrincipal('operator'), name, { order_id: '98345' })
       expect((await auditLog())[0]).toMatchObject({ tool_name: name, params_json: { order_id: '98345' } })
     }
+  })
+
+  test.each([
+    ['find_failed_orders', 'MercadoLibre'],
+    ['get_sla_metrics', 'paris:typo'],
+    ['drain_dlq', 'ebay'],
+  ])('%s of the marketplace %s, which is none, is an error that names those that there are', async (name, marketplace) => {
+    await aDeadLetter()
+    const { isError, text } = await call(aPrincipal('admin'), name, { marketplace })
+    expect(isError).toBe(true)
+    expect(text).toContain(
+      'invalid-arguments: marketplace: there is none of that name; there are mercadolibre, mercadolibre:1001, odoo, paris, paris:main.',
+    )
+    expect((await auditLog())[0]).toMatchObject({ tool_name: name, result_status: 'error', error_message: 'invalid-arguments' })
+  })
+
+  test.each(['mercadolibre', 'mercadolibre:1001'])('a filter on %s finds what is there', async (marketplace) => {
+    await aDeadLetter()
+    expect((await call(aPrincipal('admin'), 'find_failed_orders', { marketplace })).data.total).toBe(1)
+    expect((await call(aPrincipal('admin'), 'drain_dlq', { marketplace })).data.count).toBe(1)
+    expect(await auditLog()).toContainEqual(
+      expect.objectContaining({ tool_name: 'drain_dlq', scope_used: 'dlq.admin', params_json: { dry_run: true, marketplace } }),
+    )
   })
 
   test('sla metrics keep their old keys', async () => {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Reread } from '../../flows/reread-quarantined.ts'
 import type { Audit, Principal, Scope } from '../../ports/audit.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { ChannelNames } from '../../ports/channel-names.ts'
 import type { DeadLetters } from '../../ports/dead-letters.ts'
 import type { Erp } from '../../ports/erp.ts'
 import type { FailedOrders } from '../../ports/failed-orders.ts'
@@ -19,6 +20,7 @@ export interface ToolPorts {
   deadLetters: DeadLetters
   failed: FailedOrders
   metrics: SyncMetrics
+  channels: ChannelNames
   orders: Pick<OrderStore, 'replan'>
   /** Reads what is in quarantine of an order again, at once. */
   reread(of: QuarantineOf): Promise<Reread>

@@ -1,4 +1,5 @@
 import { type Channel, leaseProblem } from '../../core/channel.ts'
+import type { ChannelNames } from '../../ports/channel-names.ts'
 import { type Pool, transaction } from './pool.ts'
 
 /** What an account may be asked: requests a second, and the burst that may come at once. */
@@ -34,6 +35,14 @@ export async function accountsAdded(pool: Pool, marketplace: 'mercadolibre'): Pr
     [marketplace],
   )
   return rows.map((row) => row.account_id)
+}
+
+export function channelNames(pool: Pool): ChannelNames {
+  return {
+    async list() {
+      return (await pool.query<{ id: string; marketplace: string }>('SELECT id, marketplace FROM channel ORDER BY id')).rows
+    },
+  }
 }
 
 function toRow(channel: Channel, rate: ChannelRate | undefined): Record<string, unknown> {

@@ -57,6 +57,9 @@ async function openServer(): Promise<OpenDoor> {
     deadLetters: postgresDeadLetters(pool),
     failed: postgresFailedOrders(pool),
     metrics: postgresSyncMetrics(pool),
+    channels: {
+      list: () => Promise.resolve(['mercadolibre:1001', 'paris:main', 'odoo'].map((id) => ({ id, marketplace: id.replace(/:.*/, '') }))),
+    },
     orders: { replan: () => Promise.resolve(0) },
     reread: () => Promise.resolve(NOT_IN_QUARANTINE),
     personal: null,

@@ -3,7 +3,7 @@ import { CAUSE_CODES } from '../../../core/cause-code.ts'
 import { outboxIdOf } from '../../../core/identifier.ts'
 import { codeWord } from '../../../core/untrusted.ts'
 import { type DrainAnswer, drainDlq, type DrainRefusal, type PlannedDrain } from '../../../flows/drain-dlq.ts'
-import { Marketplace, present, Reason, Row } from '../answer.ts'
+import { badMarketplace, Marketplace, present, Reason, Row } from '../answer.ts'
 import { type Answer, defineTool } from '../tool.ts'
 
 const output = z.object({
@@ -82,9 +82,9 @@ const REFUSED: Record<DrainRefusal, string> = {
   'plan-stale': 'the dead letters changed since the plan was made',
   unaudited: 'the audit log cannot be written',
 }
-const AUDITED_REFUSALS: readonly DrainRefusal[] = ['plan-used', 'plan-stale', 'unaudited']
 
 function answerOf(answer: DrainAnswer): Answer {
+  if (answer.kind === 'bad-marketplace') return { ...badMarketplace(answer), audited: true }
   if (answer.kind === 'refused') {
     const code = answer.reason === 'unaudited' ? 'audit-unavailable' : answer.reason === 'bad-since' ? 'invalid-arguments' : answer.reason
     const suggestions = [{ toolName: 'drain_dlq', arguments: { dry_run: true }, reason: 'Make a new plan.' }]
@@ -93,11 +93,10 @@ function answerOf(answer: DrainAnswer): Answer {
       code,
       sentence: `${REFUSED[answer.reason]}. Nothing was drained.`,
       suggestions,
-      audited: AUDITED_REFUSALS.includes(answer.reason),
-      denied: true,
+      audited: true,
     }
   }
-  if (answer.kind === 'planned') return { kind: 'answer', data: planData(answer), suggestions: [], audited: false }
+  if (answer.kind === 'planned') return { kind: 'answer', data: planData(answer), suggestions: [], audited: true }
   const { action, changed, refused, operationId, recorded } = answer
   const sentence = `${changed.length} ${action === 'archive' ? 'archived' : 'put back'}, ${refused} left as they are (a newer version answers them).${recorded ? '' : ' The audit outcome could not be written and shows as unknown.'}`
   const data = {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { codeWord, plainLine } from '../../../core/untrusted.ts'
 import { findFailedOrders } from '../../../flows/find-failed-orders.ts'
 import type { FailedOrder } from '../../../ports/failed-orders.ts'
-import { fitted, Marketplace, present, SinceWindow, Row } from '../answer.ts'
+import { badMarketplace, fitted, Marketplace, present, SinceWindow, Row } from '../answer.ts'
 import { defineTool, type Suggestion } from '../tool.ts'
 
 const output = z.object({
@@ -28,9 +28,10 @@ export const findFailedOrdersTool = defineTool({
   }),
   output,
   async run({ since, marketplace, limit }, { ports }) {
-    const found = await findFailedOrders({ since: since ?? null, marketplace: marketplace ?? null, limit: limit ?? 20 }, ports.failed)
+    const found = await findFailedOrders({ since: since ?? null, marketplace: marketplace ?? null, limit: limit ?? 20 }, ports)
     if (found.kind === 'bad-since')
       return { kind: 'error', code: 'invalid-arguments', sentence: 'since: write 24h, 7d or an ISO time.', audited: false }
+    if (found.kind === 'bad-marketplace') return badMarketplace(found)
     const data = fitted([...found.orders].reverse(), (rows) => ({
       returned: rows.length,
       total: found.total,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { slaMetrics } from '../../../flows/sla-metrics.ts'
-import { Marketplace, present, Row } from '../answer.ts'
+import { badMarketplace, Marketplace, present, Row } from '../answer.ts'
 import { defineTool } from '../tool.ts'
 
 const figures = {
@@ -31,7 +31,7 @@ export const getSlaMetrics = defineTool({
   input: z.strictObject({ marketplace: Marketplace, window: z.string().max(10).optional().describe('7d, 24h (default), 90m') }),
   output,
   async run({ marketplace, window }, { ports }) {
-    const sla = await slaMetrics({ marketplace: marketplace ?? null, window: window ?? '24h' }, ports.metrics)
+    const sla = await slaMetrics({ marketplace: marketplace ?? null, window: window ?? '24h' }, ports)
     if (sla.kind === 'bad-window')
       return {
         kind: 'error',
@@ -39,6 +39,7 @@ export const getSlaMetrics = defineTool({
         sentence: 'window: write a number and m, h, d or w, such as 24h or 7d.',
         audited: false,
       }
+    if (sla.kind === 'bad-marketplace') return badMarketplace(sla)
     const { kind: _kind, byMarketplace, ...all } = sla
     const data = { ...present(all), by_marketplace: byMarketplace.map((row) => present({ ...row })) }
     return {

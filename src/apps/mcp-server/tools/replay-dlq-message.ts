@@ -40,7 +40,6 @@ const REFUSED: Record<(ReplayAnswer & { kind: 'refused' })['reason'], string> = 
 
 function answerOf(answer: ReplayAnswer): Answer {
   if (answer.kind === 'refused') {
-    const audited = answer.reason !== 'unknown' && answer.reason !== 'unaudited'
     const suggestions =
       answer.reason === 'unknown'
         ? [{ toolName: 'find_failed_orders', arguments: {}, reason: 'Lists dead letters with their outbox_id.' }]
@@ -51,7 +50,7 @@ function answerOf(answer: ReplayAnswer): Answer {
       code,
       sentence: `Not replayed: ${REFUSED[answer.reason]}. Nothing was changed.`,
       suggestions,
-      audited: audited || answer.reason === 'unaudited',
+      audited: true,
     }
   }
   const { outboxId, channel, before, state, operationId, recorded } = answer

@@ -45,7 +45,7 @@ function answerOf(orderId: string, answer: RetryAnswer): Answer {
         code: 'not-found-anywhere',
         sentence: `The hub holds nothing to retry under this identifier.${near} Nothing was changed.`,
         suggestions: trace,
-        audited: false,
+        audited: true,
       }
     }
     case 'unaudited':
