@@ -99,8 +99,8 @@ async function comparable(pool: Pool, channel: string, { firstMs, againMs }: Com
      CROSS JOIN LATERAL (SELECT * FROM delivery d WHERE d.binding_id = b.id ORDER BY d.version DESC LIMIT 1) d
      JOIN desired w ON w.id = d.desired_id
      WHERE b.channel = $1 AND b.kind = 'order' AND b.external_id IS NOT NULL AND d.state = 'delivered'
-       AND d.ended_at < hub_now() - $2 * interval '1 ms' AND (b.compared_at IS NULL OR b.compared_at < hub_now() - $3 * interval '1 ms')
-     ORDER BY b.compared_at NULLS FIRST LIMIT $4`,
+       AND d.ended_at < hub_now() - $2 * interval '1 ms' AND coalesce(b.compared_at, '-infinity'::timestamptz) < hub_now() - $3 * interval '1 ms'
+     ORDER BY coalesce(b.compared_at, '-infinity'::timestamptz) LIMIT $4`,
     [channel, firstMs, againMs, limit],
   )
   return rows.map((r) => ({
