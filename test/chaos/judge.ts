@@ -17,7 +17,7 @@ const LATE_MS = 300
  * The auditor's word once everything ended and it finds nothing more to say, or after the deadline: a double never goes away, a lost order
  * would have come.
  */
-export async function judged(running: RunningHub, expected: Expected, forMs = 60_000): Promise<AuditReport> {
+export async function judged(running: RunningHub, expected: Expected, forMs: number): Promise<AuditReport> {
   const end = Date.now() + forMs
   const ask = (): Promise<AuditReport> =>
     audit({

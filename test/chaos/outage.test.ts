@@ -61,6 +61,6 @@ test('an outage of a minute at one marketplace gives nothing up, and the other o
   expect(await states('mercadolibre:1001')).toEqual({ delivered: 8 })
   const { rows } = await running.owner.query(`SELECT 1 FROM delivery WHERE state = 'dead'`)
   expect(rows).toEqual([])
-  const report = await judged(running, { erpToMarketplace: 14, marketplaceToErp: 0, incidents: null })
+  const report = await judged(running, { erpToMarketplace: 14, marketplaceToErp: 0, incidents: null }, 60_000)
   expect(report.breaches, reportText(report)).toEqual([])
 })

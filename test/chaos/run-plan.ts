@@ -31,6 +31,11 @@ export async function runPlan(plan: Plan, commit: string): Promise<RunRecord> {
   return record
 }
 
+/** How long the last order may take. */
+const LONGEST_MS = 60_000
+// What a planted mistake broke stays broken: nobody waits for it to mend.
+const LONGEST_WITH_A_MISTAKE_MS = 30_000
+
 async function runInto(record: RunRecord): Promise<void> {
   const { plan } = record
   const script = SCRIPTS[plan.script]
@@ -43,7 +48,7 @@ async function runInto(record: RunRecord): Promise<void> {
     })
     if (expected !== null) {
       stage.note('judged')
-      const report = await judged(stage.running, expected)
+      const report = await judged(stage.running, expected, plan.mutant === null ? LONGEST_MS : LONGEST_WITH_A_MISTAKE_MS)
       const breaches = report.breaches.filter(({ kind }) => !script.exempt?.includes(kind))
       record.orders = report.checked
       record.breaches = breachesOf({ ...report, breaches })

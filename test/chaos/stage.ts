@@ -43,8 +43,8 @@ type More = {
 export interface StageOptions {
   /** Systems that a proxy stands before. */
   links?: readonly Between[]
-  /** Applied to the YAML file. */
-  yaml?: (yaml: string) => string
+  /** Replaced in `CHAOS_YAML`, every time they occur: what stands there, and what shall. */
+  yaml?: readonly (readonly [from: string, to: string])[]
   hub?: Pick<HubOptions, 'env' | 'database' | 'odooVersion'>
 }
 
@@ -112,10 +112,10 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
       },
     ]),
   )
-  const yaml = CHAOS_YAML.replace('IDEMPOTENT', String(plan.profile === 'idempotent-key'))
+  const yaml = yamlOf([['IDEMPOTENT', String(plan.profile === 'idempotent-key')], ...(options.yaml ?? [])])
   const running = await startHub({
     services: [],
-    yaml: options.yaml?.(yaml) ?? yaml,
+    yaml,
     between,
     altered: (hub) => mutated(hub, plan.mutant),
     ...options.hub,
@@ -187,6 +187,14 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
   await setProfile(stage)
   if (plan.mutant === 'dedup-before-enqueue') await running.owner.query(SEEN_TABLE)
   return stage
+}
+
+// A setting that is not there any more would leave a scenario with another meaning, unnoticed.
+function yamlOf(changes: NonNullable<StageOptions['yaml']>): string {
+  return changes.reduce((yaml, [from, to]) => {
+    if (!yaml.includes(from)) throw new Error(`the settings of the stage have no "${from}"`)
+    return yaml.replaceAll(from, to)
+  }, CHAOS_YAML)
 }
 
 /** How the marketplaces treat a repeat, and how late they show an order. Each create and each answer of Odoo takes a moment. */

@@ -7,7 +7,10 @@ const LATE_MS = 2_500
 /** M2: marketplaces take longer than our timeout, so every create is accepted late: its answer is lost, and the order comes after. */
 export const acceptedLate: Script = {
   stage: () => ({
-    yaml: (yaml) => yaml.replaceAll('settleMs: 1200', 'settleMs: 4000').replace('backoffScale: 0.02', 'backoffScale: 0.002'),
+    yaml: [
+      ['settleMs: 1500', 'settleMs: 4000'],
+      ['backoffScale: 0.02', 'backoffScale: 0.002'],
+    ],
   }),
   async run(stage) {
     const { running } = stage

@@ -38,7 +38,7 @@ export const erpAway: Script = {
 
 /** O2: a transaction of Odoo commits late with an old write_date, beyond the overlap: the comparison of ids finds it. */
 export const lateCommit: Script = {
-  stage: () => ({ yaml: (yaml) => yaml.replace('collectOverlapSeconds: 60', 'collectOverlapSeconds: 1') }),
+  stage: () => ({ yaml: [['collectOverlapSeconds: 60', 'collectOverlapSeconds: 1']] }),
   async run(stage) {
     const { running } = stage
     await stage.calm('worker', 'subscriber')

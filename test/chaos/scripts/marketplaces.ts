@@ -61,7 +61,7 @@ export const askedToWait: Script = {
 
 /** M5: an outage of the length that the title says, in the schedule of production; the clock moves, nothing else is shortened. */
 export const outage: Script = {
-  stage: () => ({ yaml: (yaml) => yaml.replace('backoffScale: 0.02', 'backoffScale: 1') }),
+  stage: () => ({ yaml: [['backoffScale: 0.02', 'backoffScale: 1']] }),
   async run(stage) {
     const minutes = stage.plan.title.includes('hour') ? 60 : 1
     const { running } = stage

@@ -13,7 +13,7 @@ import type { Script } from './script.ts'
 export const matrix: Script = {
   stage: (plan) => ({
     links: linksOf(plan.faults),
-    yaml: (yaml) => (plan.victim?.point === 'mid-comparison' ? yaml.replace('compareAfterSeconds: 3600', 'compareAfterSeconds: 1') : yaml),
+    yaml: plan.victim?.point === 'mid-comparison' ? [['compareAfterSeconds: 3600', 'compareAfterSeconds: 1']] : [],
   }),
   async run(stage) {
     const { victim } = stage.plan
@@ -40,16 +40,30 @@ export const matrix: Script = {
 /** A sweep fetches only what no notification told of. */
 const untold = (act: Act): Act => (act.act === 'purchase' ? { ...act, told: false } : act)
 
+// Behind the same address, as after a restart: what a sender tries again must reach it.
+async function anotherReceiver(stage: Stage, node: VictimNode): Promise<void> {
+  if (stage.plan.victim?.action !== 'kill') return stage.callbackTo(0)
+  await stage.victim(null, { role: 'receiver', port: node.port })
+  const triedAgain = async (): Promise<boolean> => {
+    const { notifications } = (await stage.running.meli('GET', '/admin/state')) as { notifications: { pending: number } }
+    return notifications.pending === 0
+  }
+  await stage.eventually(async () => (await triedAgain()) || undefined, 'every notification reaches the other receiver')
+}
+
 /** Waits for the fault of the victim, then lets another node do its work; a stopped one wakes later and must not complete anything. */
 async function replaced(stage: Stage, node: VictimNode): Promise<void> {
   const { victim } = stage.plan
   if (!victim) return
   const fired = await node.fired()
   if (fired && victim.action === 'kill') await node.exited
-  if (victim.role === 'receiver') await stage.callbackTo(0)
+  if (victim.role === 'receiver') await anotherReceiver(stage, node)
   else await stage.calm(victim.role)
   if (victim.action !== 'stop') return
   await new Promise((resolve) => setTimeout(resolve, LONGEST_LEASE_MS * 1.5))
   node.resume()
   stage.note('resumed')
+  // It ends what it has in hand, and only then is judged what that did.
+  node.signal('SIGTERM')
+  await node.exited
 }

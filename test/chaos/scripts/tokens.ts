@@ -42,7 +42,7 @@ export const tokenEnds: Script = {
 
 /** T2: twenty sends from four processes meet a token that ended; the grant is single-use. */
 export const twentyRefreshes: Script = {
-  stage: () => ({ yaml: (yaml) => yaml.replace("'mercadolibre:1001': { timing", "'mercadolibre:1001': { concurrency: 5, timing") }),
+  stage: () => ({ yaml: [["'mercadolibre:1001': { timing", "'mercadolibre:1001': { concurrency: 5, timing"]] }),
   async run(stage) {
     await stage.calm('worker')
     await hold(stage, true)
