@@ -1,7 +1,5 @@
-import { createWriteStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { KeyObject } from 'node:crypto'
 import type { Command } from 'commander'
 import { checkpointPath, checkpointsOf, signingKey } from '../checkpoints.ts'
@@ -16,6 +14,7 @@ import type { AuditChain } from '../ports/audit-chain.ts'
 import { configOf } from './configuration.ts'
 import { type CliContext, CliError, EXIT, type Register } from './context.ts'
 import { attachDatabase } from './database.ts'
+import { writePrivately } from './private-file.ts'
 
 /** `rosh audit`: the chained log as a file, its signed heads, and the check that needs neither hub nor database. */
 export const registerAudit: Register = (program, context) => {
@@ -26,7 +25,7 @@ export const registerAudit: Register = (program, context) => {
     .description('write the whole chain to a file')
     .action((options: { out: string }) =>
       withChain(context, async (chain) => {
-        await pipeline(Readable.from(lines(chain)), createWriteStream(options.out, { mode: 0o600 }))
+        await writePrivately(options.out, lines(chain))
         context.print(`written to ${options.out}`)
       }),
     )

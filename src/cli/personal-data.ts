@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs'
 import type { Desk } from '../desk.ts'
 import { audited } from '../flows/audited.ts'
 import { locateOrder } from '../flows/locate-order.ts'
 import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { writePrivately } from './private-file.ts'
 import { operatorAtTerminal, withDesk } from './with-desk.ts'
 
 /** `rosh personal-data`: what the hub holds of the person behind an order, and its erasure. Both are named in the audit log, without the data. */
@@ -40,7 +40,7 @@ async function exportOrder(context: CliContext, order: string, file: string): Pr
       () => ({}),
     )
   })
-  writeFileSync(file, `${JSON.stringify(found, null, 2)}\n`, { mode: 0o600 })
+  await writePrivately(file, `${JSON.stringify(found, null, 2)}\n`)
   context.print(`written to ${file}`)
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
@@ -75,7 +75,9 @@ async function rosh(args: string[]): Promise<string> {
 
 async function exported(): Promise<string> {
   const file = join(folder, 'export.json')
+  writeFileSync(file, '', { mode: 0o644 })
   await rosh(['personal-data', 'export', order, '--out', file])
+  expect(statSync(file).mode & 0o777).toBe(0o600)
   return readFileSync(file, 'utf8')
 }
 
