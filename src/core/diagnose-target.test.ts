@@ -70,3 +70,15 @@ describe('what is told back to the origin', () => {
     expect(silent.perTarget.map((t) => t.target)).toEqual(['odoo'])
   })
 })
+
+describe('the next step of a drift', () => {
+  test('is a retry only where nothing was planned: of content that stands it plans none', () => {
+    expect(diagnose(facts({ bindings: [], deliveries: [] })).nextStep).toMatchObject({
+      kind: 'plan-repair',
+      tool: { name: 'retry_failed_sync' },
+    })
+    const drifts = [{ id: '4', channel: ML, kind: 'content', cause: 'drift', fields: ['total'], foundAt: inSeconds(-9), resolvedAt: null }]
+    const compared = facts({ deliveries: [aDelivery({ state: 'delivered', cause: null, endedAt: inSeconds(-100) })], drifts })
+    expect(diagnose(compared).nextStep).toMatchObject({ kind: 'plan-repair', tool: null })
+  })
+})

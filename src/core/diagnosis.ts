@@ -87,6 +87,7 @@ function stepOf(facts: OrderFacts, finding: Finding): NextStep {
     orderId: isHeld(facts) ? facts.typed : null,
     deadLetter: finding.deadLetter,
     target: finding.target,
+    isPlanned: facts.deliveries.some((d) => d.channel === finding.target),
   })
 }
 

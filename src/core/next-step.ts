@@ -36,9 +36,11 @@ export interface Subject {
   /** `outbox-17` or `inbound-9`; null when the cause stands on no dead letter. */
   deadLetter: string | null
   target: string | null
+  /** Whether a version for the target was planned; then a retry plans none that is equal to it. */
+  isPlanned: boolean
 }
 
-type Rule = { kind: NextStepKind; sentence: (s: Subject) => string; call?: 'replay' | 'retry' | 'trace' }
+type Rule = { kind: NextStepKind; sentence: (s: Subject) => string; call?: 'replay' | 'retry' | 'plan' | 'trace' }
 
 const at = (s: Subject): string => s.target ?? 'the target'
 
@@ -100,7 +102,14 @@ const RULES: Record<CauseCode, Rule> = {
   'erp-conflict': { kind: 'person-decides', sentence: () => 'A person changed the ERP order: decide which side is right.' },
   'totals-mismatch': { kind: 'fix-then-replay', sentence: () => 'Fix taxes or prices in the ERP, then replay.', call: 'replay' },
   'on-hold': { kind: 'wait', sentence: () => 'Wait for the hold to end, or let a person release it.', call: 'trace' },
-  drift: { kind: 'plan-repair', sentence: () => 'Plan a repair of the fields that are listed.', call: 'retry' },
+  drift: {
+    kind: 'plan-repair',
+    sentence: (s) =>
+      s.isPlanned
+        ? `The hub's content goes to a marketplace again by itself, and never over what a person changed: where the fields stay, decide which side is right.`
+        : 'Have what is owed planned by this call.',
+    call: 'plan',
+  },
 }
 
 /** The next safe step of a cause, with the call that does it where one does. */
@@ -109,8 +118,8 @@ export function nextStepOf(cause: CauseCode, subject: Subject): NextStep {
   return { kind: rule.kind, sentence: rule.sentence(subject), tool: callOf(rule.call, subject) }
 }
 
-function callOf(call: Rule['call'], { orderId, deadLetter }: Subject): NextStep['tool'] {
+function callOf(call: Rule['call'], { orderId, deadLetter, isPlanned }: Subject): NextStep['tool'] {
   if (call === 'replay' && deadLetter !== null) return { name: 'replay_dlq_message', arguments: { outbox_id: deadLetter } }
-  if (orderId === null || call === undefined) return null
+  if (orderId === null || call === undefined || (call === 'plan' && isPlanned)) return null
   return { name: call === 'trace' ? 'trace_order' : 'retry_failed_sync', arguments: { order_id: orderId } }
 }

@@ -218,6 +218,21 @@ describe('an ERP order reaches a marketplace', () => {
     expect(market.requests.map((r) => r.what)).toEqual(['create', 'look-up', 'look-up', 'update'])
   })
 
+  test('an unsettled version that is not there gives way to the newer one, and the history says so', async () => {
+    await collect(anErpFragment('42'))
+    const [claim] = await outbox.claim(ML, 1)
+    if (!claim) throw new Error('nothing was due')
+    await outbox.intend(claim, 'create') // and its worker dies
+    await collect(anErpFragment('42', { version: '2026-11-23T12:10:00.000Z', totalMinor: 12_990 }))
+    await later('1 minute')
+    await deliverDue()
+    expect(await deliverDue()).toEqual(['delivered'])
+    const { rows } = await owner.query(
+      `SELECT event_type FROM order_event WHERE aggregate_type = 'delivery' AND event_type <> 'delivery.planned' ORDER BY id`,
+    )
+    expect(rows).toEqual([{ event_type: 'delivery.superseded' }, { event_type: 'delivery.delivered' }])
+  })
+
   test('a cancellation before the first send sends nothing', async () => {
     await collect(anErpFragment('42'))
     await collect(anErpFragment('42', { version: '2026-11-23T12:10:00.000Z', lifecycle: 'cancelled', confirmed: false }))

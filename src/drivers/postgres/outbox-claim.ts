@@ -3,7 +3,7 @@ import type { Desired } from '../../core/desired.ts'
 import type { Claim } from '../../ports/outbox.ts'
 import type { Personal } from '../../ports/target.ts'
 import { debitGate, openGate } from './gate.ts'
-import { recordEvents } from './outbox-finish.ts'
+import { recordEvents } from './delivery-events.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
 
 /** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */

@@ -1,6 +1,7 @@
 import type { Channel } from '../../core/channel.ts'
 import type { Settlement } from '../../core/delivery.ts'
 import type { Claim, Finish } from '../../ports/outbox.ts'
+import { recordEvents } from './delivery-events.ts'
 import { applyGates } from './gate.ts'
 import { endAttempts } from './outbox-intent.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
@@ -49,7 +50,7 @@ export async function finishAll(pool: Pool, items: FinishItem[]): Promise<('fini
     )
     await recordEvents(
       client,
-      [...ended.values()].filter(({ state }) => state === 'delivered' || state === 'dead').map(({ id }) => id),
+      [...ended.values()].filter(({ state }) => state !== 'pending' && state !== 'ambiguous').map(({ id }) => id),
     )
     await applyGates(
       client,
@@ -163,16 +164,5 @@ async function resolveOlder(client: PoolClient, delivered: string[]): Promise<vo
      FROM delivery new
      WHERE new.id = ANY($1::bigint[]) AND old.binding_id = new.binding_id AND old.version < new.version AND old.state = 'dead' AND old.resolved_by IS NULL`,
     [delivered],
-  )
-}
-
-export async function recordEvents(client: PoolClient, ended: string[]): Promise<void> {
-  if (ended.length === 0) return
-  await client.query(
-    `INSERT INTO order_event (event_id, event_type, aggregate_type, aggregate_id, aggregate_version, marketplace, occurred_at, traceparent, payload)
-     SELECT gen_random_uuid(), 'delivery.' || d.state, 'delivery', d.id, d.state_version, c.marketplace, hub_now(), d.traceparent,
-            jsonb_build_object('order_id', d.order_id, 'channel', d.channel, 'kind', d.kind, 'version', d.version, 'tries', d.tries, 'cause', d.cause, 'reason', d.reason)
-     FROM delivery d JOIN channel c ON c.id = d.channel WHERE d.id = ANY($1::bigint[])`,
-    [ended],
   )
 }

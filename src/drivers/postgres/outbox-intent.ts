@@ -71,6 +71,12 @@ const INTEND = `
       ended_at = CASE WHEN j.verdict = 'superseded' THEN hub_now() END,
       lease = NULL, lease_until = NULL, unfinished = 0, unfinished_alone = 0, suspect = false, state_version = d.state_version + 1
     FROM judged j WHERE d.id = j.id AND j.verdict <> 'intended'
+    RETURNING d.*
+  ), told AS (
+    INSERT INTO order_event (event_id, event_type, aggregate_type, aggregate_id, aggregate_version, marketplace, occurred_at, traceparent, payload)
+    SELECT gen_random_uuid(), 'delivery.superseded', 'delivery', e.id, e.state_version, c.marketplace, hub_now(), e.traceparent,
+           jsonb_build_object('order_id', e.order_id, 'channel', e.channel, 'kind', e.kind, 'version', e.version, 'tries', e.tries, 'cause', e.cause, 'reason', e.reason)
+    FROM ended e JOIN channel c ON c.id = e.channel WHERE e.state = 'superseded'
   ), tried AS (
     INSERT INTO attempt (delivery_id, channel, purpose, operation, lease, started_at, trace_id)
     SELECT id, channel, 'send', operation, lease, hub_now(), trace_id FROM sent

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson, type Desired } from '../../core/desired.ts'
+import { recordEvents } from './delivery-events.ts'
 import type { PoolClient } from './pool.ts'
 
 /** One binding that should show something. */
@@ -34,10 +35,14 @@ export async function planAll(client: PoolClient, wishes: readonly BindingWish[]
   })
   if (due.length === 0) return 0
   // Superseding and inserting are two statements: in one, the index of the waiting version breaks.
-  await client.query(
+  const { rows: superseded } = await client.query<{ id: string }>(
     `UPDATE delivery SET state = 'superseded', cause = 'superseded', ended_at = hub_now(), lease = NULL, lease_until = NULL, state_version = state_version + 1
-     WHERE binding_id = ANY($1::bigint[]) AND state = 'pending'`,
+     WHERE binding_id = ANY($1::bigint[]) AND state = 'pending' RETURNING id`,
     [due.map((d) => d.binding_id)],
+  )
+  await recordEvents(
+    client,
+    superseded.map(({ id }) => id),
   )
   await insertVersions(client, due)
   return due.length

@@ -4,6 +4,8 @@ import type { Desired } from '../../core/desired.ts'
 import type { Comparable, CompareRest, ReconcileStore } from '../../ports/reconcile-store.ts'
 import type { Shown } from '../../ports/target.ts'
 import { recordCopies, recordErpCopies } from './copies.ts'
+import { recordEvents } from './delivery-events.ts'
+import { wakeOutbox } from './plan.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
 
 export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileStore {
@@ -160,14 +162,20 @@ async function lockNewest(client: PoolClient, { bindingId, wanted: { version } }
 // A newer version with the same content: it follows the same rules as any other, look-up first.
 async function redeliver(client: PoolClient, compared: Comparable, maxTries: number): Promise<boolean> {
   if (!(await lockNewest(client, compared))) return false
-  await client.query(
+  const { rows } = await client.query<{ id: string }>(
     `WITH counted AS (
        UPDATE binding SET next_version = next_version + 1 WHERE id = $1 RETURNING next_version - 1 AS version
      )
      INSERT INTO delivery (binding_id, channel, kind, order_id, version, generation, desired_id, max_tries, cause)
      SELECT n.binding_id, n.channel, n.kind, n.order_id, c.version, n.generation, n.desired_id, $3, 'drift'
-     FROM delivery n, counted c WHERE n.binding_id = $1 AND n.version = $2`,
+     FROM delivery n, counted c WHERE n.binding_id = $1 AND n.version = $2 RETURNING id`,
     [compared.bindingId, compared.wanted.version, maxTries],
   )
+  await recordEvents(
+    client,
+    rows.map(({ id }) => id),
+    'planned',
+  )
+  await wakeOutbox(client, rows.length)
   return true
 }

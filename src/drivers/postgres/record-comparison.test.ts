@@ -51,12 +51,40 @@ describe('a comparison', () => {
     return one
   }
   const drifts = async (): Promise<unknown[]> => (await owner.query(`SELECT kind FROM drift WHERE resolved_at IS NULL`)).rows
+  const events = async (): Promise<string[]> =>
+    (
+      await owner.query<{ said: string }>(
+        `SELECT event_type || ' ' || (payload ->> 'version') AS said FROM order_event WHERE aggregate_type = 'delivery' ORDER BY id`,
+      )
+    ).rows.map(({ said }) => said)
   const drift = { kind: 'content' as const, cause: 'drift' as const, fields: [{ field: 'total', hub: '1', there: '2' }] }
 
   test('of the newest version is kept', async () => {
     await delivered()
     expect(await reconcile.recordComparison(await due(), { kind: 'absent' }, [drift])).toBe(1)
     expect(await drifts()).toEqual([{ kind: 'content' }])
+  })
+
+  test('that has content sent again tells the history of it, and wakes the worker', async () => {
+    await delivered()
+    const woken: string[] = []
+    const listener = await owner.connect()
+    listener.on('notification', ({ channel }) => woken.push(channel))
+    await listener.query('LISTEN rosh_outbound')
+    await owner.query('TRUNCATE order_event')
+    expect(await reconcile.redeliver(await due())).toBe(true)
+    await listener.query('SELECT 1')
+    listener.release(true)
+    expect(woken).toEqual(['rosh_outbound'])
+    expect(await events()).toEqual(['delivery.planned 2'])
+  })
+
+  test('and a version that a newer one replaced while it waited is told as superseded', async () => {
+    await delivered()
+    await reconcile.redeliver(await due())
+    await owner.query('TRUNCATE order_event')
+    await delivered({ totalMinor: 30_000, version: '2026-11-23T12:00:05.000Z' })
+    expect(await events()).toEqual(['delivery.superseded 2', 'delivery.planned 3'])
   })
 
   test('that a newer version overtook is not: the target was held against content that it should no longer show', async () => {
