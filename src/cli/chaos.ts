@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { runningConfig } from './configuration.ts'
 import { countFrom } from './count.ts'
 import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { ownHub } from './own-hub.ts'
 import { type Call, simulatorApi, type SimulatorApi, SimulatorRefusal } from './seed/simulator-api.ts'
 
 const SIMULATORS = ['meli-sim', 'paris-mock', 'odoo-sim'] as const
@@ -114,7 +114,7 @@ function present(fields: Record<string, string | number | undefined>): Record<st
 
 /** Runs `work` on the simulators that stand in here; a real system has no such knobs. */
 async function withSimulators<T>(context: CliContext, work: (api: SimulatorApi, simulators: Simulator[]) => Promise<T>): Promise<T> {
-  const config = runningConfig(context)
+  const config = ownHub(context)
   const isSimulated = { 'meli-sim': config.mercadolibre.simulated, 'paris-mock': config.paris.simulated, 'odoo-sim': config.odoo.simulated }
   const simulators = SIMULATORS.filter((name) => isSimulated[name])
   if (simulators.length < SIMULATORS.length)

@@ -3,14 +3,17 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Command } from 'commander'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startMeliSim } from '../../simulators/meli-sim/meli-sim.ts'
 import { startOdooSim } from '../../simulators/odoo-sim/odoo-sim.ts'
 import { startParisMock } from '../../simulators/paris-mock/paris-mock.ts'
 import { channelProblems } from '../channel-settings.ts'
 import { type Config, loadConfig } from '../config.ts'
-import { readIncidents, seedCommand, type SeedSummary } from './seed.ts'
-import { liveTraffic } from './traffic.ts'
+import { withStartLock } from '../drivers/postgres/start-lock.ts'
+import { writeInstance } from '../home.ts'
+import { readIncidents, registerSeed, seedCommand, type SeedSummary } from './seed.ts'
+import { liveTraffic, registerTraffic } from './traffic.ts'
 
 describe('the list of incidents', () => {
   const incidents = readIncidents()
@@ -69,6 +72,17 @@ describe('seeding', () => {
     expect(text).not.toMatch(/drivers\/postgres|assembly\.ts|desk\.ts|flows\//)
   })
 
+  test('the commands act on the simulators of the hub that runs in their home, and on none without one', async () => {
+    const { home } = world.config
+    await expect(rosh(home, 'traffic', '--burst', '5')).rejects.toMatchObject({ code: 'hub-not-running', exitCode: 3 })
+    writeInstance(home, { pid: process.pid, startedAt: new Date().toISOString(), demo: true, urls: {}, ports: world.ports })
+    await expect(rosh(home, 'seed'), 'left behind by a hub that is gone').rejects.toMatchObject({ code: 'hub-not-running' })
+    await withStartLock(join(home, 'up.lock'), async () => {
+      expect(JSON.parse(await rosh(home, 'seed', '--json'))).toMatchObject({ erpOrders: { created: 0 }, purchases: { created: 0 } })
+      expect(JSON.parse(await rosh(home, 'traffic', '--burst', '5', '--json'))).toMatchObject({ orders: 1 })
+    })
+  }, 60_000)
+
   test('live traffic makes orders until it is stopped', async () => {
     const stopping = new AbortController()
     const told: string[] = []
@@ -97,6 +111,17 @@ function seed(config: Config, more: { yes?: boolean; signal?: AbortSignal } = {}
   return seedCommand({ config, json: true, patienceMs: 0, progress: () => {}, signal: new AbortController().signal, ...more })
 }
 
+/** Runs a command with nothing but its home in the environment; answers what it prints. */
+async function rosh(home: string, ...args: string[]): Promise<string> {
+  const printed: string[] = []
+  const program = new Command('rosh').exitOverride()
+  const print = (line: string): void => void printed.push(line)
+  for (const register of [registerSeed, registerTraffic])
+    register(program, { env: { ROSH_HOME: home }, signal: new AbortController().signal, print, progress: () => {} })
+  await program.parseAsync(args, { from: 'user' })
+  return printed.join('\n')
+}
+
 async function sourcesOfSeed(): Promise<{ text: string }> {
   const names = ['seed.ts', 'traffic.ts', 'seed/incident.ts', 'seed/simulator-api.ts', 'seed/erp-orders.ts', 'seed/paris-orders.ts']
   return { text: (await Promise.all(names.map((name) => readFile(join(import.meta.dirname, name), 'utf8')))).join('\n') }
@@ -104,6 +129,8 @@ async function sourcesOfSeed(): Promise<{ text: string }> {
 
 interface World {
   config: Config
+  /** As a running hub says where its parts are. */
+  ports: Record<string, number>
   /** Method and path of every request that the hub's address got. */
   heard: Set<string>
   counts(): Promise<{ erp: number; purchases: number; meli: number; paris: number; partners: number; products: number }>
@@ -138,8 +165,10 @@ async function openWorld(): Promise<World> {
     await ask(meli.url, '/admin/accounts', { user_id: Number(id) })
     await ask(meli.url, `/admin/accounts/${id}/grant`, {})
   }
+  const ports = { hub: Number(httpPort), 'odoo-sim': odoo.port, 'meli-sim': meli.port, 'paris-mock': paris.port }
   return {
     config,
+    ports,
     heard,
     async counts() {
       const erp = (await ask(odoo.url, '/admin/state')) as { orders: { total: number }; partners: number; products: number }

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { packageRoot } from '../home.ts'
-import { configOf } from './configuration.ts'
 import { CliError, EXIT, type Register } from './context.ts'
+import { ownHub } from './own-hub.ts'
 import { type ErpListing, listErpOrders, type PlannedErpOrder, plannedErpOrders, seedErpOrders, seedMasterData } from './seed/erp-orders.ts'
 import { dispatchOrders } from './seed/dispatches.ts'
 import { type Incident, Incidents, isPlanted, type Patience, plantFirst, plantLate } from './seed/incident.ts'
@@ -55,7 +55,7 @@ export const registerSeed: Register = (program, context) => {
     .option('--yes', 'consent to write to a real system')
     .option('--json', 'print one JSON object')
     .action(async (options: { reset?: boolean; yes?: boolean; json?: boolean }) => {
-      const config = configOf(context, { demo: true })
+      const config = ownHub(context)
       const { progress, signal } = context
       const { reset = false, yes = false, json = false } = options
       const summary = await seedCommand({ config, reset, yes, json, progress, signal })

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
-import { configOf } from './configuration.ts'
 import { countFrom } from './count.ts'
 import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { ownHub } from './own-hub.ts'
 import { PEOPLE, PRODUCTS } from './seed/catalogue.ts'
 import { INCLUDED_TAX } from './seed/erp-orders.ts'
 import { cancelPurchase, listMeliOrders, moveShipment, nickOf } from './seed/mercadolibre-purchases.ts'
@@ -34,7 +34,7 @@ export const registerTraffic: Register = (program, context) => {
 }
 
 async function runTraffic(context: CliContext, options: { perMinute: string; burst?: string; json?: boolean }): Promise<void> {
-  const config = configOf(context, { demo: true })
+  const config = ownHub(context)
   const { signal, progress } = context
   if (options.burst === undefined) {
     const perMinute = countFrom('--per-minute', options.perMinute, [1, MOST_PER_MINUTE])

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CliError } from '../../src/cli/context.ts'
 import { registerMigrate } from '../../src/cli/migrate.ts'
 import { removeInstance, writeInstance } from '../../src/home.ts'
-import { runRosh } from '../support/rosh.ts'
+import { asHubOf, runRosh } from '../support/rosh.ts'
 import { type RunningHub, startHub, until } from '../support/running-hub.ts'
 
 describe('the rosh command against a running hub', () => {
@@ -107,6 +107,11 @@ describe('the rosh command against a running hub', () => {
     printed = []
     expect(await rosh('dlq', 'drain', '--cause', 'poison')).toBe('no dead letter matches; nothing to drain')
     printed = []
+    await expect(rosh('chaos', 'list')).rejects.toThrow(/^hub-not-running/)
+    await asHubOf(running, makeFaults)
+  })
+
+  async function makeFaults(): Promise<void> {
     await rosh('chaos', 'add', 'paris-mock', 'status', '--path', '^/nowhere$', '--times', '1')
     expect(await rosh('chaos', 'list')).toMatch(/paris-mock +status +fired 0 times path=\^\/nowhere\$ times=1/)
     printed = []
@@ -114,7 +119,7 @@ describe('the rosh command against a running hub', () => {
     expect(await rosh('chaos', 'list')).toContain('no fault is in force')
     await expect(rosh('chaos', 'add', 'postgres', 'reset')).rejects.toThrow(/<simulator>: "postgres"/)
     await expect(rosh('chaos', 'add', 'meli-sim', 'flaky')).rejects.toThrow(/"fault"/)
-  })
+  }
 
   test('retry after the cause is gone delivers', async () => {
     await running.meli('DELETE', '/admin/unknown-skus')

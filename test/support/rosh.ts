@@ -12,6 +12,8 @@ import { registerRetry } from '../../src/cli/retry.ts'
 import { registerStatus } from '../../src/cli/status.ts'
 import { registerTokens } from '../../src/cli/tokens.ts'
 import { registerTrace } from '../../src/cli/trace.ts'
+import { withStartLock } from '../../src/drivers/postgres/start-lock.ts'
+import { removeInstance, writeInstance } from '../../src/home.ts'
 import type { RunningHub } from './running-hub.ts'
 
 const COMMANDS = [
@@ -44,4 +46,14 @@ export async function runRosh(running: RunningHub, args: string[], print: (line:
   const program = new Command('rosh').exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {} })
   for (const register of COMMANDS) register(program, context)
   await program.parseAsync(args, { from: 'user' })
+}
+
+/** Runs `work` while this process stands as the hub that was started in the home of `running`. */
+export async function asHubOf({ home }: RunningHub, work: () => Promise<void>): Promise<void> {
+  writeInstance(home, { pid: process.pid, startedAt: new Date().toISOString(), demo: false, urls: {}, ports: {} })
+  try {
+    await withStartLock(join(home, 'up.lock'), work)
+  } finally {
+    removeInstance(home)
+  }
 }
