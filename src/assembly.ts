@@ -19,8 +19,8 @@ import { postgresEventBus } from './drivers/postgres/event-bus.ts'
 import { postgresFetchAttempts } from './drivers/postgres/fetch-attempts.ts'
 import { postgresInbox } from './drivers/postgres/inbox.ts'
 import { postgresOrderStore } from './drivers/postgres/order-store.ts'
-import { postgresOutbox } from './drivers/postgres/outbox.ts'
-import { personalVault } from './drivers/postgres/personal.ts'
+import { postgresOutbox, type PostgresOutbox } from './drivers/postgres/outbox.ts'
+import { personalVault, type PersonalVault } from './drivers/postgres/personal.ts'
 import { connect, type Pool, type Role } from './drivers/postgres/pool.ts'
 import { keepPlanSettings } from './drivers/postgres/plan-settings.ts'
 import { postgresReconcileStore } from './drivers/postgres/reconcile-store.ts'
@@ -83,7 +83,7 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
     marketplaces: marketplaces.map((m) => m.marketplace),
     targetOf: (channel: string): Target => byChannel.get(channel) ?? unknownChannel(channel),
     concurrencyOf: (channel: string) => concurrencyOf(config, channel),
-    outbox: postgresOutbox(worker, channels, (keyId, orderId, bytes) => vault.open(keyId, orderId, bytes)),
+    outbox: outboxOf(worker, { channels, vault, log }),
     inbox: postgresInbox(ingest, { maxTries }),
     claims: postgresInbox(worker, { maxTries }),
     attempts: postgresFetchAttempts(worker),
@@ -102,6 +102,17 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
       await Promise.all(Object.values(pools).map((pool) => pool.end()))
     },
   }
+}
+
+function outboxOf(
+  worker: Pool,
+  { channels, vault, log }: { channels: readonly Channel[]; vault: PersonalVault; log: Log },
+): PostgresOutbox {
+  return postgresOutbox(worker, channels, {
+    open: (keyId, orderId, sealed) => vault.open(keyId, orderId, sealed),
+    unreadable: (delivery, error) =>
+      log.error({ delivery, err: error }, 'the personal data of a delivery cannot be opened here: it is given back'),
+  })
 }
 
 // One pool a role: what a part may do is what its role may do.

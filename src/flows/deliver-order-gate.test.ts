@@ -9,19 +9,23 @@ import { postgresOutbox, type PostgresOutbox } from '../drivers/postgres/outbox.
 import { personalVault } from '../drivers/postgres/personal.ts'
 import { connect, type Pool } from '../drivers/postgres/pool.ts'
 import { sealer } from '../drivers/postgres/sealed-column.ts'
+import type { Claim } from '../ports/outbox.ts'
 import type { OrderStore } from '../ports/order-store.ts'
+import type { GateEffect } from '../core/delivery.ts'
 import { deliverOrder } from './deliver-order.ts'
 
 const PARIS = 'paris:main'
 const channels = [aChannel('odoo'), aChannel(PARIS)]
 
-describe('a key is refused', () => {
+describe('what a delivery does to its channel', () => {
   let database: TestDatabase
   let worker: Pool
   let owner: Pool
   let store: OrderStore
   let outbox: PostgresOutbox
   let market: MemoryMarketplace
+  let unreadable: string[]
+  const locked = new Set<string>()
 
   beforeAll(async () => {
     database = await cloneDatabase()
@@ -29,7 +33,13 @@ describe('a key is refused', () => {
     owner = connect({ url: database.migratorUrl, role: null, max: 1, applicationName: 'gate flow test' })
     const vault = personalVault(worker, sealer({ kekId: 'test', key: new Uint8Array(32).fill(7) }))
     store = postgresOrderStore(worker, { plan: { channels, rules: [] }, vault, maxTries: 3 })
-    outbox = postgresOutbox(worker, channels, (keyId, orderId, bytes) => vault.open(keyId, orderId, bytes))
+    outbox = postgresOutbox(worker, channels, {
+      open: async (keyId, orderId, bytes) => {
+        if (locked.has(orderId)) throw new Error('its key-encryption key is not configured')
+        return vault.open(keyId, orderId, bytes)
+      },
+      unreadable: (delivery) => unreadable.push(delivery),
+    })
   })
 
   beforeEach(async () => {
@@ -37,6 +47,8 @@ describe('a key is refused', () => {
     await owner.query(`UPDATE hub_clock SET shift = '0'`)
     await syncChannels(worker, channels)
     market = memoryMarketplace(PARIS)
+    unreadable = []
+    locked.clear()
   })
 
   afterAll(async () => {
@@ -47,7 +59,10 @@ describe('a key is refused', () => {
   async function collect(count: number): Promise<void> {
     const ticket = await store.beginCollect('erp-orders', 60_000)
     if (!ticket) throw new Error('the cursor is taken')
-    const orders = Array.from({ length: count }, (_, i) => ({ fragment: anErpFragment(String(i + 1)), personal: null }))
+    const orders = Array.from({ length: count }, (_, i) => ({
+      fragment: anErpFragment(String(i + 1)),
+      personal: { buyerName: 'María Pérez' },
+    }))
     await store.storeCollected('erp-orders', ticket, { orders, quarantined: [], missing: [] }, null)
     await store.endCollect('erp-orders', ticket, null)
   }
@@ -60,7 +75,7 @@ describe('a key is refused', () => {
 
   const later = (interval: string): Promise<unknown> => owner.query(`UPDATE hub_clock SET shift = shift + $1::interval`, [interval])
 
-  test('and mended outside of the hub: a probe finds out by itself, and no try was counted', async () => {
+  test('a key is refused and mended outside of the hub: a probe finds out by itself, and no try was counted', async () => {
     await collect(3)
     market.faults.push('unauthorized', 'unauthorized', 'unauthorized', 'unauthorized')
     expect(await deliverDue()).toEqual(['pending', 'pending', 'pending'])
@@ -73,7 +88,7 @@ describe('a key is refused', () => {
     expect(rows).toEqual([{ tries: 1 }])
   })
 
-  test('and the probe finds its order there already: that the look-up was answered ends the pause', async () => {
+  test('the probe of a pause finds its order there already: that the look-up was answered ends the pause', async () => {
     await collect(1)
     market.faults.push('answer-lost')
     expect(await deliverDue()).toEqual(['ambiguous'])
@@ -81,5 +96,58 @@ describe('a key is refused', () => {
     await later('2 minutes')
     expect(await deliverDue()).toEqual(['delivered'])
     expect((await readGate(owner, PARIS))?.state).toBe('closed')
+  })
+  /** Ends the claim as a worker would that was frozen while another one took its row over. */
+  async function finishLate(claim: Claim, gate: GateEffect): Promise<string> {
+    await later('11 seconds')
+    await outbox.claim(PARIS, 1)
+    const settlement = { state: 'pending', delayMs: 0, counted: false, cause: 'backing-off', gate } as const
+    return outbox.finish(claim, { settlement, attempt: null, externalId: null, shown: null, summary: null, onlySend: true })
+  }
+
+  async function claimed(): Promise<Claim> {
+    await collect(1)
+    const [claim] = await outbox.claim(PARIS, 1)
+    if (!claim) throw new Error('nothing was due')
+    return claim
+  }
+
+  test('a finish that comes too late pauses nothing: its refused token may have been replaced since', async () => {
+    expect(await finishLate(await claimed(), { kind: 'pause', cause: 'credentials-rejected' })).toBe('fenced')
+    expect((await readGate(owner, PARIS))?.state).toBe('closed')
+  })
+
+  test('a healthy answer that comes too late closes no circuit', async () => {
+    const claim = await claimed()
+    await owner.query(`UPDATE channel SET circuit_failures = 5, circuit_opened_at = hub_now(), probe_at = hub_now() WHERE id = $1`, [PARIS])
+    expect(await finishLate(claim, { kind: 'healthy' })).toBe('fenced')
+    expect((await readGate(owner, PARIS))?.openedAt).not.toBeNull()
+  })
+
+  test('an order whose personal data cannot be opened here goes back uncounted, and the others of its batch go out', async () => {
+    await collect(3)
+    const { rows } = await owner.query<{ id: string; order_id: string }>('SELECT id, order_id FROM delivery ORDER BY id')
+    locked.add(rows[1]!.order_id)
+    expect(await deliverDue()).toEqual(['delivered', 'delivered'])
+    for (let round = 0; round < 6; round++) {
+      await later('1 minute')
+      expect(await deliverDue()).toEqual([])
+    }
+    expect(new Set(unreadable)).toEqual(new Set([rows[1]!.id]))
+    const unread = await owner.query('SELECT state, cause, tries, unfinished, suspect, lease FROM delivery WHERE id = $1', [rows[1]!.id])
+    expect(unread.rows).toEqual([{ state: 'pending', cause: 'backing-off', tries: 0, unfinished: 0, suspect: false, lease: null }])
+    locked.clear()
+    await later('1 minute')
+    expect(await deliverDue()).toEqual(['delivered'])
+  })
+
+  test('nor does a suspect become poison for it', async () => {
+    await collect(1)
+    await owner.query('UPDATE delivery SET unfinished = 3, suspect = true')
+    locked.add((await owner.query<{ order_id: string }>('SELECT order_id FROM delivery')).rows[0]!.order_id)
+    for (let round = 0; round < 4; round++) {
+      await later('2 minutes')
+      expect([await outbox.suspects(), await outbox.claimSuspect(PARIS)]).toEqual([[PARIS], null])
+    }
   })
 })

@@ -33,7 +33,7 @@ describe('an ERP order reaches a marketplace', () => {
     await syncChannels(worker, channels)
     const vault = personalVault(worker, sealer({ kekId: 'test', key: new Uint8Array(32).fill(7) }))
     store = postgresOrderStore(worker, { plan: { channels, rules: [] }, vault, maxTries: 3 })
-    outbox = postgresOutbox(worker, channels, (keyId, orderId, bytes) => vault.open(keyId, orderId, bytes))
+    outbox = postgresOutbox(worker, channels, { open: (keyId, orderId, bytes) => vault.open(keyId, orderId, bytes), unreadable: () => {} })
   })
 
   beforeEach(async () => {
@@ -158,7 +158,7 @@ describe('an ERP order reaches a marketplace', () => {
     await collect(anErpFragment('42', { version: '2026-11-23T12:10:00.000Z', totalMinor: 12_990 }))
     expect(await deliveries()).toMatchObject([{ state: 'superseded' }, { state: 'pending' }])
     await later('1 minute')
-    await postgresOutbox(worker, channels, async () => null).claim(ML, 1)
+    await postgresOutbox(worker, channels, { open: async () => null, unreadable: () => {} }).claim(ML, 1)
     expect(await attempts()).toEqual([{ purpose: 'look-up', outcome: 'unknown' }])
   })
 

@@ -60,6 +60,4 @@ export interface Outbox {
   bind(claim: Claim, shown: Shown & { kind: 'found' }): Promise<void>
   /** Step 5. `fenced`: another claim took over; the attempt's outcome is recorded, nothing else changed. */
   finish(claim: Claim, finish: Finish): Promise<'finished' | 'fenced'>
-  /** Gives an unstarted claim back, uncounted. */
-  release(claim: Claim): Promise<void>
 }

@@ -5,6 +5,7 @@ import type { Personal } from '../../ports/target.ts'
 import { debitGate, openGate } from './gate.ts'
 import { recordEvents } from './delivery-events.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
+import { retried } from './retry.ts'
 
 /** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */
 const SUSPECT_AFTER = 3
@@ -16,7 +17,7 @@ export async function claimDue(
   pool: Pool,
   channel: Channel,
   { limit, suspects }: { limit: number; suspects: boolean },
-  openPersonal: OpenPersonal,
+  personal: PersonalOfOrders,
 ): Promise<Claim[]> {
   const rows = await transaction(pool, async (client) => {
     const { most, probe } = await openGate(client, channel.id, limit)
@@ -25,10 +26,30 @@ export async function claimDue(
     if (claimed.length > 0) await debitGate(client, channel.id, { tokens: claimed.length, probe, leaseMs: channel.timing.leaseMs })
     return claimed.map((row) => ({ ...row, probe }))
   })
-  return Promise.all(rows.map((row) => toClaim(row, channel.id, openPersonal)))
+  const opened = await Promise.allSettled(rows.map((row) => toClaim(row, channel.id, personal)))
+  const failed = rows.flatMap((row, at) => {
+    const outcome = opened[at]
+    return outcome?.status === 'rejected' ? [{ row, error: outcome.reason as unknown }] : []
+  })
+  for (const { row, error } of failed) personal.unreadable(row.id, error)
+  if (failed.length > 0)
+    await retried(() =>
+      releaseUnread(
+        pool,
+        failed.map(({ row }) => row),
+        suspects,
+      ),
+    )
+  return opened.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
 }
 
-export type OpenPersonal = (keyId: string, orderId: string, sealed: Buffer) => Promise<Personal | null>
+/** How a claim comes by the personal fields of its order. */
+export interface PersonalOfOrders {
+  /** Null when the key is gone: the person was erased. Throws where they cannot be opened here: the delivery is then given back. */
+  open(keyId: string, orderId: string, sealed: Buffer): Promise<Personal | null>
+  /** Told of each delivery that was given back, with the reason. */
+  unreadable(deliveryId: string, error: unknown): void
+}
 
 interface ClaimedRow {
   id: string
@@ -75,7 +96,7 @@ async function claimRows(client: PoolClient, channel: Channel, limit: number, su
   return rows
 }
 
-async function toClaim(row: ClaimedRow & { probe: boolean }, channel: string, openPersonal: OpenPersonal): Promise<Claim> {
+async function toClaim(row: ClaimedRow & { probe: boolean }, channel: string, personal: PersonalOfOrders): Promise<Claim> {
   const sealed = row.personal !== null && row.key_id !== null && row.order_id !== null
   return {
     deliveryId: row.id,
@@ -94,9 +115,24 @@ async function toClaim(row: ClaimedRow & { probe: boolean }, channel: string, op
       externalId: row.external_id,
       desired: row.content,
       firstSentAt: row.first_sent_at,
-      personal: sealed ? await openPersonal(row.key_id ?? '', row.order_id ?? '', row.personal ?? Buffer.alloc(0)) : null,
+      personal: sealed ? await personal.open(row.key_id ?? '', row.order_id ?? '', row.personal ?? Buffer.alloc(0)) : null,
     },
   }
+}
+
+/**
+ * Gives back what lacks its personal data, uncounted: it counts neither as a try nor as an unfinished claim, since a worker with the right key may send
+ * it. Due later, so that it keeps nobody from the front of the queue.
+ */
+async function releaseUnread(pool: Pool, rows: readonly ClaimedRow[], suspects: boolean): Promise<void> {
+  await pool.query(
+    `UPDATE delivery d SET lease = NULL, lease_until = NULL, due_at = greatest(d.due_at, hub_now() + interval '1 minute'),
+       cause = CASE WHEN d.state = 'pending' THEN 'backing-off' ELSE d.cause END, summary = 'its personal data could not be opened: see the log of the worker',
+       unfinished = greatest(d.unfinished - 1, 0), suspect = d.unfinished > ${SUSPECT_AFTER},
+       unfinished_alone = greatest(d.unfinished_alone - CASE WHEN $3 THEN 1 ELSE 0 END, 0)
+     FROM unnest($1::bigint[], $2::bigint[]) AS r(id, lease) WHERE d.id = r.id AND d.lease = r.lease`,
+    [rows.map(({ id }) => id), rows.map(({ lease }) => lease), suspects],
+  )
 }
 
 /** Gives up on what crashed its worker even when claimed alone. An unknown send stays `ambiguous` and blocking; only a person moves it. */

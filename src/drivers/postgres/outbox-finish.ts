@@ -40,10 +40,8 @@ export async function finishAll(pool: Pool, items: FinishItem[]): Promise<('fini
       items.map((i) => i.claim.bindingId),
     ])
     const ended = await settleRows(client, rows)
-    await bindAll(
-      client,
-      items.filter((i) => ended.has(i.claim.lease)),
-    )
+    const held = items.filter((i) => ended.has(i.claim.lease))
+    await bindAll(client, held)
     await resolveOlder(
       client,
       [...ended.values()].filter(({ state }) => state === 'delivered').map(({ id }) => id),
@@ -54,7 +52,7 @@ export async function finishAll(pool: Pool, items: FinishItem[]): Promise<('fini
     )
     await applyGates(
       client,
-      items.map((i) => ({ channel: i.channel.id, effect: i.finish.settlement.gate, probe: i.claim.probe })),
+      held.map((i) => ({ channel: i.channel.id, effect: i.finish.settlement.gate, probe: i.claim.probe })),
     )
     return ended
   })

@@ -1,7 +1,7 @@
 import type { Channel } from '../../core/channel.ts'
 import type { Operation } from '../../core/delivery.ts'
 import type { AttemptEnd, Claim, Intent } from '../../ports/outbox.ts'
-import { type Pool, transaction } from './pool.ts'
+import type { Pool } from './pool.ts'
 
 export interface IntentItem {
   claim: Claim
@@ -149,16 +149,6 @@ export async function endAttempts(pool: Pool | Queryable, ends: readonly Attempt
 
 export interface Queryable {
   query(text: string, values?: unknown[]): Promise<unknown>
-}
-
-/** Gives an unstarted claim back: it counts neither as a try nor as an unfinished claim. */
-export async function releaseClaim(pool: Pool, claim: Claim): Promise<void> {
-  await transaction(pool, async (client) => {
-    await client.query(
-      `UPDATE delivery SET lease = NULL, lease_until = NULL, unfinished = greatest(unfinished - 1, 0), suspect = unfinished > 3 WHERE id = $1 AND lease = $2 AND state = $3`,
-      [claim.deliveryId, claim.lease, claim.claimedAs],
-    )
-  })
 }
 
 /**

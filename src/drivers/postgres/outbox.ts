@@ -3,9 +3,9 @@ import type { AttemptEnd, Claim, Outbox } from '../../ports/outbox.ts'
 import type { Shown } from '../../ports/target.ts'
 import { recordCopies } from './copies.ts'
 import { type Group, grouped } from './group.ts'
-import { channelsWithSuspects, claimDue, endPoison, type OpenPersonal } from './outbox-claim.ts'
+import { channelsWithSuspects, claimDue, endPoison, type PersonalOfOrders } from './outbox-claim.ts'
 import { bindRows, finishAll, type FinishItem } from './outbox-finish.ts'
-import { endOrphans, endAttempts, intendAll, type IntentItem, intendLookUps, type LookUpItem, releaseClaim } from './outbox-intent.ts'
+import { endOrphans, endAttempts, intendAll, type IntentItem, intendLookUps, type LookUpItem } from './outbox-intent.ts'
 import { type Pool, transaction } from './pool.ts'
 import { retried } from './retry.ts'
 
@@ -19,7 +19,7 @@ const ORPHANS_EVERY_MS = 1_000
 export const GROUP = { maxRows: 200, maxBytes: 1_000_000, maxWaitingRows: 5_000, sizeOf: () => 1 }
 
 /** The outbox over PostgreSQL: many rows a statement, one lease, gate and fence each. */
-export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPersonal: OpenPersonal): PostgresOutbox {
+export function postgresOutbox(pool: Pool, channels: readonly Channel[], personal: PersonalOfOrders): PostgresOutbox {
   const byId = new Map(channels.map((c) => [c.id, c]))
   const channelOf = (id: string): Channel => {
     const channel = byId.get(id)
@@ -34,14 +34,14 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
   return {
     async claim(channel, limit) {
       if (orphansDue(channel)) await endOrphans(pool, channel, channelOf(channel).timing.leaseMs)
-      return claimDue(pool, channelOf(channel), { limit, suspects: false }, openPersonal)
+      return claimDue(pool, channelOf(channel), { limit, suspects: false }, personal)
     },
     async suspects() {
       await endPoison(pool)
       return (await channelsWithSuspects(pool)).filter((id) => byId.has(id))
     },
     async claimSuspect(channel) {
-      const [claim] = await claimDue(pool, channelOf(channel), { limit: 1, suspects: true }, openPersonal)
+      const [claim] = await claimDue(pool, channelOf(channel), { limit: 1, suspects: true }, personal)
       return claim ?? null
     },
     intend: (claim, operation) => intents.add({ claim, operation, channel: channelOf(claim.wanted.channel) }),
@@ -49,7 +49,6 @@ export function postgresOutbox(pool: Pool, channels: readonly Channel[], openPer
     endLookUp: (_claim, end) => ends.add(end),
     bind: (claim, shown) => bind(pool, claim, shown),
     finish: (claim, finish) => finishes.add({ claim, finish, channel: channelOf(claim.wanted.channel) }),
-    release: (claim) => releaseClaim(pool, claim),
     async drain() {
       await Promise.all([intents.drain(), lookUps.drain(), ends.drain(), finishes.drain()])
     },

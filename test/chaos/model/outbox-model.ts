@@ -84,7 +84,6 @@ export class OutboxModel {
     endLookUp: (_claim, end) => Promise.resolve(this.#end(end)),
     bind: (_claim, shown) => Promise.resolve(void (this.externalId = shown.externalId)),
     finish: (claim, finish) => Promise.resolve(this.#finish(claim, finish)),
-    release: () => Promise.resolve(),
   }
 
   #intend(claim: Claim, operation: Operation): Intent {

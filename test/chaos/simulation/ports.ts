@@ -46,7 +46,10 @@ export function portsOf(life: Life): Ports {
   const { world, pools } = life
   const { worker, ingest, operator } = pools
   const vault = personalVault(worker, sealer({ kekId: 'simulation', key: new Uint8Array(32).fill(7) }))
-  const outbox = postgresOutbox(worker, CHANNELS, (keyId, orderId, bytes) => vault.open(keyId, orderId, bytes))
+  const outbox = postgresOutbox(worker, CHANNELS, {
+    open: (keyId, orderId, bytes) => vault.open(keyId, orderId, bytes),
+    unreadable: () => {},
+  })
   const store = postgresOrderStore(worker, { plan: { channels: CHANNELS, rules: [] }, vault, maxTries: MAX_TRIES })
   const { defect } = world
   const inbox = gated(life, 'inbox', postgresInbox(ingest, { maxTries: MAX_TRIES }))
