@@ -4,8 +4,9 @@ import { diagnoseOrder, diagnoseUnheld } from './diagnose-order.ts'
 import { diagnoseDelivery, diagnoseTargets } from './diagnose-target.ts'
 import { byUrgency, type Evidence, type Finding } from './finding.ts'
 import { type NextStep, nextStepOf } from './next-step.ts'
-import { isHeld, type OrderFacts } from './order-facts.ts'
+import { type DeliveryFact, isHeld, type OrderFacts } from './order-facts.ts'
 import { ruleOut, type RuledOut } from './rule-out.ts'
+import { codeWord } from './untrusted.ts'
 
 export interface TargetVerdict {
   target: string
@@ -35,7 +36,7 @@ export function diagnose(facts: OrderFacts): Diagnosis {
   const rest = [...(facts.order ? diagnoseOrder(facts, facts.order) : []), ...diagnoseInbound(facts)]
   const all = [...targets, ...rest].sort(byUrgency)
   const focus = focused(facts)
-  const found = all.length > 0 ? all : lastResort(facts)
+  const found = all.length > 0 || (focus && !facts.order) ? all : lastResort(facts)
   const headline = focus ?? found[0] ?? nothing(facts)
   const others = [...found].filter((f) => !(f.cause === headline.cause && f.target === headline.target))
   return {
@@ -56,10 +57,24 @@ function focused(facts: OrderFacts): Finding | undefined {
   if (!focus) return undefined
   if (focus.table === 'delivery') {
     const delivery = facts.deliveries.find((d) => d.id === focus.id)
-    return delivery && diagnoseDelivery(facts, delivery)
+    if (!delivery) return undefined
+    const finding = diagnoseDelivery(facts, delivery)
+    return facts.order ? finding : ofStock(facts, delivery, finding)
   }
   const event = facts.inbound.find((e) => e.id === focus.id)
   return event && diagnoseEvent(facts, event)
+}
+
+// Of no order, so its SKU says what it is about.
+function ofStock(facts: OrderFacts, delivery: DeliveryFact, finding: Finding): Finding {
+  const binding = facts.bindings.find((b) => b.id === delivery.bindingId)
+  if (!binding) return finding
+  const sku = codeWord(binding.reference)
+  return {
+    ...finding,
+    sentence: `Stock of ${sku}: ${finding.sentence}`,
+    evidence: [...finding.evidence, { table: 'binding', id: binding.id, says: `stock of ${sku}` }],
+  }
 }
 
 /** Nothing wrong, nothing waiting, nothing delivered: the ignored events say most; else what the ERP says of it. */

@@ -231,8 +231,9 @@ export function msBetween(fromIso: string, toIso: string): number {
 }
 
 /** Whether the hub holds anything under what was typed: an order, or what never became one. */
-export function isHeld({ order, inbound, quarantine }: Pick<OrderFacts, 'order' | 'inbound' | 'quarantine'>): boolean {
-  return order !== null || inbound.length > 0 || quarantine.length > 0
+export function isHeld(facts: Pick<OrderFacts, 'order' | 'inbound' | 'quarantine' | 'deliveries'>): boolean {
+  const { order, inbound, quarantine, deliveries } = facts
+  return order !== null || inbound.length > 0 || quarantine.length > 0 || deliveries.length > 0
 }
 
 /** Whether a process of the app beat lately. */

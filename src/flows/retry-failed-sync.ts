@@ -1,9 +1,9 @@
 import { outboxIdOf, readIdentifier } from '../core/identifier.ts'
 import { loggedIdentifier } from '../core/logged-text.ts'
 import type { AuditIntent, Principal } from '../ports/audit.ts'
-import type { DeadLetters, LetterState, Replay } from '../ports/dead-letters.ts'
+import type { DeadLetterRef, DeadLetters, LetterState, Replay } from '../ports/dead-letters.ts'
 import type { OrderStore, QuarantineOf } from '../ports/order-store.ts'
-import type { Candidate, OrderTrace } from '../ports/order-trace.ts'
+import type { Candidate, OrderTrace, Resolved } from '../ports/order-trace.ts'
 import { audited, type AuditPorts, recorded } from './audited.ts'
 import { NOT_IN_QUARANTINE, type Reread } from './reread-quarantined.ts'
 
@@ -68,7 +68,7 @@ async function retry(request: RetryRequest, ports: RetryPorts): Promise<RetryAns
   if (resolved.kind === 'unapplied')
     return resolved.unapplied.quarantineIds.length > 0
       ? retryQuarantined(request, resolved.unapplied.quarantineIds, ports)
-      : retryEvents(request, resolved.unapplied.inboundIds, ports)
+      : retryLetters(request, lettersOf(resolved), ports)
   const { orderId } = resolved
   const result = await audited(ports, {
     intent: intentOf(request, true, { kind: 'order', id: orderId }),
@@ -98,13 +98,18 @@ async function retryQuarantined(request: RetryRequest, quarantineIds: readonly s
   return answerOf(result.value, [], { operationId: result.operationId, recorded: result.kind === 'done' })
 }
 
-// Events that were never tied to an order: the newest one alone says what the marketplace wanted to say.
-async function retryEvents(request: RetryRequest, inboundIds: readonly string[], ports: RetryPorts): Promise<RetryAnswer> {
-  const states = await Promise.all(inboundIds.slice(0, 20).map((id) => ports.deadLetters.state({ table: 'inbound_event', id })))
+function lettersOf({ unapplied, focus }: Resolved & { kind: 'unapplied' }): DeadLetterRef[] {
+  if (focus?.table === 'delivery') return [focus]
+  return unapplied.inboundIds.slice(0, 20).map((id) => ({ table: 'inbound_event', id }))
+}
+
+// Stock, or events that were never tied to an order: the newest one alone says what the marketplace wanted to say.
+async function retryLetters(request: RetryRequest, letters: readonly DeadLetterRef[], ports: RetryPorts): Promise<RetryAnswer> {
+  const states = await Promise.all(letters.map((ref) => ports.deadLetters.state(ref)))
   const dead = states.find((s) => s?.state === 'dead')
   if (!dead) return { kind: 'unknown', nearest: [] }
   const result = await audited(ports, {
-    intent: intentOf(request, true, { kind: 'inbound_event', id: dead.ref.id, expectedVersion: String(dead.stateVersion) }),
+    intent: intentOf(request, true, { kind: dead.ref.table, id: dead.ref.id, expectedVersion: String(dead.stateVersion) }),
     run: async () => ({ replays: [await ports.deadLetters.replay(dead.ref, dead.stateVersion)], reread: NOT_IN_QUARANTINE, planned: 0 }),
     outcomeOf,
   })

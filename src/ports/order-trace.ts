@@ -26,7 +26,7 @@ export type Resolved =
   | { kind: 'found'; orderId: string; focus: Focus | null }
   /** More than one order answers; ranked, never a guess. At most 10. */
   | { kind: 'ambiguous'; candidates: Candidate[] }
-  /** No silver order, but something was received or quarantined. */
+  /** No silver order, but something was received or quarantined, or the focus is a delivery of stock. */
   | { kind: 'unapplied'; unapplied: Unapplied; focus: Focus | null }
   | { kind: 'unknown'; nearest: string[]; lookedIn: string[] }
 
@@ -35,6 +35,6 @@ export interface OrderTrace {
   resolve(typed: TypedIdentifier): Promise<Resolved>
   /** Facts of a silver order. Null when it is gone. Newest 50 deliveries, events, observations and changes; newest 50 attempts of each. */
   facts(orderId: string, typed: string, focus: Focus | null): Promise<OrderFacts | null>
-  /** Facts of what no silver order bears: channels, workers, cursors, and the rows that `resolve` named. */
+  /** Facts of what no silver order bears: channels, workers, cursors, and the rows that `resolve` named; of a delivery of stock its binding and versions. */
   factsOfUnapplied(unapplied: Unapplied, typed: string, focus: Focus | null): Promise<OrderFacts>
 }

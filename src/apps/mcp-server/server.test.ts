@@ -10,6 +10,7 @@ import { postgresAudit } from '../../drivers/postgres/audit.ts'
 import { channelNames } from '../../drivers/postgres/channels.ts'
 import { postgresDeadLetters } from '../../drivers/postgres/dead-letters.ts'
 import { postgresFailedOrders } from '../../drivers/postgres/failed-orders.ts'
+import { readActions } from '../../drivers/postgres/trace-actions.ts'
 import { postgresOrderTrace } from '../../drivers/postgres/order-trace.ts'
 import { connect, type Pool } from '../../drivers/postgres/pool.ts'
 import { postgresSyncMetrics } from '../../drivers/postgres/sync-metrics.ts'
@@ -300,6 +301,37 @@ describe('when the audit log cannot be written', () => {
   })
 })
 
+describe('a dead letter of stock, which no order bears', () => {
+  async function aStockLetter(): Promise<string> {
+    await owner.query(`INSERT INTO binding (channel, kind, sku, reference, next_version) VALUES ($1, 'stock', 'SKU-009', 'SKU-009', 2)`, [
+      ML,
+    ])
+    await owner.query(`INSERT INTO desired (content, content_hash) VALUES ('{"kind": "stock", "sku": "SKU-009", "quantity": 3}', '')`)
+    const { rows: made } = await owner.query<{ id: string }>(
+      `INSERT INTO delivery (binding_id, channel, kind, version, generation, desired_id, state, cause, reason, tries, max_tries, ended_at)
+       SELECT b.id, b.channel, 'stock', 1, 1, d.id, 'dead', 'sku-unknown', 'rejected', 1, 3, hub_now() FROM binding b, desired d RETURNING id`,
+    )
+    await rows.attempt({ deliveryId: made[0]?.id ?? '', channel: ML })
+    return `outbox-${made[0]?.id}`
+  }
+
+  test('tells its own story by its id: cause, SKU, attempts and the call that puts it back', async () => {
+    const letter = await aStockLetter()
+    const told = await call(aPrincipal('operator'), 'trace_order', { order_id: letter })
+    expect(told.data).toMatchObject({ cause: 'sku-unknown', dead_letter: letter })
+    expect(told.data.sentence).toMatch(/^Stock of SKU-009: Given up on/)
+    expect((told.data.timeline as { source: string }[]).map(({ source }) => source)).toContain('attempt')
+    expect(told.data.suggestedActions).toContainEqual(expect.objectContaining({ toolName: 'replay_dlq_message' }))
+    expect(told.data.also_found ?? []).toEqual([])
+  })
+
+  test('is put back by a retry too', async () => {
+    const letter = await aStockLetter()
+    const reply = await call(aPrincipal('operator'), 'retry_failed_sync', { order_id: letter })
+    expect(reply.data).toMatchObject({ changed: 1, replayed: [letter] })
+  })
+})
+
 describe('draining', () => {
   const plan = async (who: Principal, args: Record<string, unknown> = {}): Promise<Record<string, any>> =>
     (await call(who, 'drain_dlq', args)).data
@@ -319,6 +351,18 @@ describe('draining', () => {
     expect(done.data).toMatchObject({ dry_run: false, count: 2, refused: 0 })
     expect(await states()).toEqual(['pending', 'pending'])
     expect((await call(admin, 'drain_dlq', shown.second_call)).text).toMatch(/^plan-used: .*Nothing was drained/)
+  })
+
+  test('stands on the timeline of every order that it changed, as does a replay of one row', async () => {
+    const { deliveryId } = await aDeadLetter()
+    await aDeadLetter({ ref: 'ML-12345' })
+    const shown = await plan(aPrincipal('admin'))
+    await call(aPrincipal('admin'), 'drain_dlq', shown.second_call)
+    const told = await call(aPrincipal('viewer'), 'trace_order', { order_id: 'ML-98345' })
+    const acts = (told.data.timeline as { source: string; what: string }[]).filter((entry) => entry.source === 'operator')
+    expect(acts.map(({ what }) => what)).toEqual([expect.stringContaining('drain_dlq')])
+    const { rows: facts } = await owner.query(`SELECT id FROM silver_order ORDER BY id LIMIT 1`)
+    expect(await readActions(pool, facts[0].id)).toMatchObject([{ tool: 'drain_dlq', target: `delivery-${deliveryId}` }])
   })
 
   test('dry_run false without a plan changes nothing and answers the exact second call', async () => {

@@ -26,7 +26,11 @@ async function resolveRow(pool: Pool, typed: TypedIdentifier): Promise<Resolved 
       typed.deliveryId,
     ])
     const focus: Focus = { table: 'delivery', id: typed.deliveryId }
-    return rows[0]?.order_id ? { kind: 'found', orderId: rows[0].order_id, focus } : null
+    const [row] = rows
+    if (!row) return null
+    // Stock is of no order: the delivery tells its own story.
+    if (row.order_id === null) return { kind: 'unapplied', unapplied: { quarantineIds: [], inboundIds: [] }, focus }
+    return { kind: 'found', orderId: row.order_id, focus }
   }
   if (typed.orderRowId !== null) {
     const rows = await prepared<Record<string, unknown>>(pool, 'order-row', `SELECT FROM silver_order WHERE id = $1`, [typed.orderRowId])

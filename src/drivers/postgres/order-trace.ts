@@ -2,15 +2,16 @@ import type { AttemptFact, InboundFact, OrderFacts } from '../../core/order-fact
 import type { Focus, OrderTrace, Unapplied } from '../../ports/order-trace.ts'
 import { resolve } from './order-resolve.ts'
 import type { Pool } from './pool.ts'
+import { actionsOn, readActions } from './trace-actions.ts'
 import { readHub } from './trace-hub.ts'
 import {
   attemptsOfEvents,
   attemptsOfOrder,
   quarantineById,
-  readActions,
   readBindings,
   readDeliveries,
   readTrouble,
+  stockRows,
 } from './trace-order-rows.ts'
 import { eventsById, eventsOfOrder, readHistory, readRefusals, readSilver } from './trace-silver-rows.ts'
 
@@ -64,26 +65,32 @@ async function attemptsOfLooseEvents(pool: Pool, inbound: readonly InboundFact[]
 
 async function factsOfUnapplied(pool: Pool, unapplied: Unapplied, typed: string, focus: Focus | null): Promise<OrderFacts> {
   const { quarantineIds, inboundIds } = unapplied
-  const [inbound, quarantine, attempts, hub] = await Promise.all([
+  const stockId = focus?.table === 'delivery' ? focus.id : null
+  const [stock, inbound, quarantine, attempts, actions, hub] = await Promise.all([
+    stockId === null ? NO_STOCK : stockRows(pool, stockId),
     inboundIds.length > 0 ? eventsById(pool, inboundIds) : [],
     quarantineIds.length > 0 ? quarantineById(pool, quarantineIds) : [],
     inboundIds.length > 0 ? attemptsOfEvents(pool, inboundIds) : [],
+    actionsOn(pool, [
+      ...quarantineIds.map((id) => ({ kind: 'erp_quarantine' as const, id })),
+      ...inboundIds.map((id) => ({ kind: 'inbound_event' as const, id })),
+      ...(stockId === null ? [] : [{ kind: 'delivery' as const, id: stockId }]),
+    ]),
     readHub(pool),
   ])
   const none = {
     order: null,
-    bindings: [],
-    deliveries: [],
     observations: [],
     changes: [],
     refusals: [],
     drifts: [],
-    actions: [],
     erp: null,
     nearest: [],
   }
-  return { ...hub, ...none, typed, focus, inbound, quarantine, attempts }
+  return { ...hub, ...none, ...stock, typed, focus, inbound, quarantine, actions, attempts: [...stock.attempts, ...attempts] }
 }
+
+const NO_STOCK = { bindings: [], deliveries: [], attempts: [] }
 
 function newestFirst(attempts: AttemptFact[]): AttemptFact[] {
   return attempts.sort((a, b) => Number(BigInt(b.id) - BigInt(a.id)))

@@ -1,4 +1,4 @@
-import type { ActionFact, AttemptFact, BindingFact, DeliveryFact, DriftFact, QuarantineFact } from '../../core/order-facts.ts'
+import type { AttemptFact, BindingFact, DeliveryFact, DriftFact, QuarantineFact } from '../../core/order-facts.ts'
 import type { Pool } from './pool.ts'
 import { prepared } from './prepared.ts'
 
@@ -6,26 +6,21 @@ export async function readBindings(pool: Pool, orderId: string): Promise<Binding
   const rows = await prepared<Omit<BindingFact, 'duplicates'> & { duplicates: unknown }>(
     pool,
     'bindings',
-    `SELECT id, channel, reference, generation, external_id AS "externalId", observed ->> 'lifecycle' AS "observedLifecycle",
-            observed ->> 'fulfilment' AS "observedFulfilment", observed_at AS "observedAt", missing_since AS "missingSince", duplicates
-     FROM binding WHERE order_id = $1 AND kind = 'order' ORDER BY id`,
+    `SELECT ${BINDING} FROM binding WHERE order_id = $1 AND kind = 'order' ORDER BY id`,
     [orderId],
   )
   return rows.map((r) => ({ ...r, duplicates: textsOf(r.duplicates) }))
 }
+
+const BINDING = `id, channel, reference, generation, external_id AS "externalId", observed ->> 'lifecycle' AS "observedLifecycle",
+  observed ->> 'fulfilment' AS "observedFulfilment", observed_at AS "observedAt", missing_since AS "missingSince", duplicates`
 
 /** Newest 50 of an order, and always the one that was asked for. */
 export async function readDeliveries(pool: Pool, orderId: string, focusId: string | null): Promise<DeliveryFact[]> {
   const rows = await prepared<DeliveryFact>(
     pool,
     'deliveries',
-    `SELECT d.id, d.binding_id AS "bindingId", d.channel, d.version::int, d.generation, d.state, d.cause, d.summary, d.reason, d.tries, d.max_tries AS "maxTries",
-            d.due_at AS "dueAt", d.lease_until AS "leaseUntil", d.created_at AS "createdAt", d.ended_at AS "endedAt", d.resolved_by AS "resolvedBy",
-            d.archived_at AS "archivedAt", d.replays, d.state_version::int AS "stateVersion",
-            w.content ->> 'lifecycle' AS lifecycle, coalesce((w.content ->> 'confirm')::boolean, true) AS confirm,
-            CASE WHEN d.state = 'pending' THEN (SELECT count(*)::int FROM (
-              SELECT FROM delivery a WHERE a.channel = d.channel AND a.state IN ('pending', 'ambiguous') AND (a.due_at, a.id) < (d.due_at, d.id) LIMIT 1000) t) END AS ahead,
-            (SELECT count(*)::int FROM (SELECT FROM attempt t WHERE t.delivery_id = d.id LIMIT 1000) t) AS "attemptsTotal"
+    `SELECT ${DELIVERY}
      FROM (
        (SELECT * FROM delivery WHERE order_id = $1 ORDER BY id DESC LIMIT 50)
        UNION (SELECT * FROM delivery WHERE id = $2::bigint AND order_id = $1)
@@ -34,6 +29,46 @@ export async function readDeliveries(pool: Pool, orderId: string, focusId: strin
   )
   return rows
 }
+
+const DELIVERY = `d.id, d.binding_id AS "bindingId", d.channel, d.version::int, d.generation, d.state, d.cause, d.summary, d.reason, d.tries, d.max_tries AS "maxTries",
+            d.due_at AS "dueAt", d.lease_until AS "leaseUntil", d.created_at AS "createdAt", d.ended_at AS "endedAt", d.resolved_by AS "resolvedBy",
+            d.archived_at AS "archivedAt", d.replays, d.state_version::int AS "stateVersion",
+            w.content ->> 'lifecycle' AS lifecycle, coalesce((w.content ->> 'confirm')::boolean, true) AS confirm,
+            CASE WHEN d.state = 'pending' THEN (SELECT count(*)::int FROM (
+              SELECT FROM delivery a WHERE a.channel = d.channel AND a.state IN ('pending', 'ambiguous') AND (a.due_at, a.id) < (d.due_at, d.id) LIMIT 1000) t) END AS ahead,
+            (SELECT count(*)::int FROM (SELECT FROM attempt t WHERE t.delivery_id = d.id LIMIT 1000) t) AS "attemptsTotal"`
+
+/** A delivery of stock, which no order bears: its binding, newest 50 versions of it and always this one, newest 50 attempts of each. */
+export async function stockRows(
+  pool: Pool,
+  deliveryId: string,
+): Promise<{ bindings: BindingFact[]; deliveries: DeliveryFact[]; attempts: AttemptFact[] }> {
+  const [bindings, deliveries, attempts] = await Promise.all([
+    prepared<Omit<BindingFact, 'duplicates'>>(
+      pool,
+      'stock-binding',
+      `SELECT ${BINDING} FROM binding WHERE kind = 'stock' AND id = (SELECT binding_id FROM delivery WHERE id = $1)`,
+      [deliveryId],
+    ),
+    prepared<DeliveryFact>(
+      pool,
+      'stock-deliveries',
+      `SELECT ${DELIVERY} FROM (${VERSIONS}) d JOIN desired w ON w.id = d.desired_id ORDER BY d.id DESC`,
+      [deliveryId],
+    ),
+    prepared<AttemptFact>(
+      pool,
+      'stock-attempts',
+      `SELECT a.* FROM (${VERSIONS}) d
+       CROSS JOIN LATERAL (SELECT ${ATTEMPT} FROM attempt a WHERE a.delivery_id = d.id ORDER BY a.id DESC LIMIT 50) a ORDER BY a.id DESC`,
+      [deliveryId],
+    ),
+  ])
+  return { bindings: bindings.map((row) => ({ ...row, duplicates: [] })), deliveries, attempts }
+}
+
+const VERSIONS = `(SELECT * FROM delivery WHERE binding_id = (SELECT binding_id FROM delivery WHERE id = $1) ORDER BY version DESC LIMIT 50)
+  UNION (SELECT * FROM delivery WHERE id = $1)`
 
 const ATTEMPT = `a.id, a.delivery_id AS "deliveryId", a.inbound_event_id AS "inboundId", a.channel, a.purpose, a.operation, a.started_at AS "startedAt",
   a.ended_at AS "endedAt", a.outcome, a.error_code AS "errorCode", a.http_status AS "httpStatus", a.summary, a.their_text AS "theirText"`
@@ -111,31 +146,6 @@ export async function readTrouble(pool: Pool, orderId: string): Promise<{ drifts
       table === 'drift' ? [] : [{ id, erpId, erpName, field, problem, foundAt, resolvedAt }],
     ),
   }
-}
-
-/** What people and agents did to the order, its deliveries and its events. */
-export async function readActions(pool: Pool, orderId: string): Promise<ActionFact[]> {
-  const rows = await prepared<ActionFact>(
-    pool,
-    'actions',
-    `WITH target AS MATERIALIZED (
-       SELECT 'order' AS kind, $1::text AS id
-       UNION ALL SELECT 'delivery', id::text FROM (SELECT id FROM delivery WHERE order_id = $1::bigint ORDER BY id DESC LIMIT 50) d
-       UNION ALL SELECT 'inbound_event', id::text FROM (SELECT id FROM inbound_event WHERE order_id = $1::bigint ORDER BY id DESC LIMIT 50) e
-     )
-     SELECT i.operation_id AS "operationId", i.at, i.actor, coalesce((i.body::jsonb) ->> 'tool', '') AS tool,
-            coalesce((o.body::jsonb) ->> 'result', (i.body::jsonb) ->> 'result', 'unknown') AS result, (i.body::jsonb) ->> 'reason' AS reason,
-            t.kind || '-' || t.id AS target
-     FROM target t
-     CROSS JOIN LATERAL (
-       SELECT * FROM audit a WHERE a.phase <> 'outcome' AND ((a.body::jsonb) -> 'target' ->> 'kind') = t.kind AND ((a.body::jsonb) -> 'target' ->> 'id') = t.id
-       ORDER BY a.seq DESC LIMIT 20
-     ) i
-     LEFT JOIN audit o ON o.operation_id = i.operation_id AND o.phase = 'outcome'
-     ORDER BY i.seq DESC LIMIT 50`,
-    [orderId],
-  )
-  return rows
 }
 
 function textsOf(value: unknown): string[] {
