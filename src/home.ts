@@ -3,6 +3,7 @@ import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, r
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { SetupError } from './core/setup-error.ts'
 
 /** Folder of the installed package: where package.json, migrations/ and the built console are. */
 export const packageRoot: string = findPackageRoot(dirname(fileURLToPath(import.meta.url)))
@@ -33,7 +34,7 @@ export function readInstance(home: string): RunningInstance | undefined {
 
 /** Replaces instance.json whole: a reader sees the old one or the new one. */
 export function writeInstance(home: string, instance: RunningInstance): void {
-  mkdirSync(home, { recursive: true, mode: 0o711 })
+  makeHome(home)
   replaceFile(join(home, 'instance.json'), RunningInstance.parse(instance))
 }
 
@@ -61,19 +62,41 @@ export type Secrets = Record<(typeof secretNames)[number], string>
 
 /**
  * Reads secrets.json of `home`, and creates it on first use; two processes that do so at once get the same secrets. Throws when
- * the file is damaged: new secrets in its place would make every stored credential unreadable.
+ * the file is damaged: new secrets in its place would make every stored credential unreadable. Throws a SetupError that names `ROSH_HOME` when the
+ * folder cannot be made or used.
  */
 export function loadOrCreateSecrets(home: string): Secrets {
-  mkdirSync(home, { recursive: true, mode: 0o711 })
+  makeHome(home)
   const file = secretsFile(home)
-  if (!existsSync(file)) createFile(file, { rootKey: newSecret(), ...Object.fromEntries(secretNames.map((name) => [name, newSecret()])) })
-  chmodSync(file, 0o600)
+  usingHome(home, () => {
+    if (!existsSync(file)) createFile(file, { rootKey: newSecret(), ...Object.fromEntries(secretNames.map((name) => [name, newSecret()])) })
+    chmodSync(file, 0o600)
+  })
   const stored = storedSecrets(home)
   const missing = secretNames.filter((name) => stored[name] === undefined)
   // A file of an older release: what it lacks is derived, not drawn, so that everybody comes to the same values.
   const derived = Object.fromEntries(missing.map((name) => [name, derive(stored.rootKey, name)]))
   if (missing.length > 0) replaceFile(file, { ...stored, ...derived })
   return Object.fromEntries(secretNames.map((name) => [name, stored[name] ?? derived[name]])) as Secrets
+}
+
+function makeHome(home: string): void {
+  usingHome(home, () => mkdirSync(home, { recursive: true, mode: 0o711 }))
+}
+
+// No right, no room, no folder above it, or a file in its place: all of them are mended by another home, or by who owns this one.
+function usingHome(home: string, work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (!(error instanceof Error) || !('syscall' in error)) throw error
+    throw new SetupError(
+      `ROSH_HOME: the folder ${home} cannot be used (${error.message}); set ROSH_HOME to a folder that this user may make and write`,
+      {
+        cause: error,
+      },
+    )
+  }
 }
 
 /** A key that wraps data keys: its id, and 32 bytes in base64url. */
@@ -134,7 +157,7 @@ function readJson<T>(file: string, schema: z.ZodType<T>, remedy: string): T | un
     return schema.parse(JSON.parse(readFileSync(file, 'utf8')))
   } catch (error) {
     const detail = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message
-    throw new Error(`${file} is damaged (${detail}): ${remedy}`, { cause: error })
+    throw new SetupError(`${file} is damaged (${detail}): ${remedy}`, { cause: error })
   }
 }
 

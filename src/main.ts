@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { type CliContext, CliError, EXIT, type Register } from './cli/context.ts'
+import { SetupError } from './core/setup-error.ts'
+import { databaseProblem } from './drivers/postgres/database-problem.ts'
 import { packageRoot } from './home.ts'
 
 /**
@@ -87,14 +89,21 @@ async function commandsFor(typed: string | undefined): Promise<Register[]> {
 
 function exitCodeOf(error: unknown, json: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput
-  // By its name: the class would bring the whole configuration along.
-  const badConfiguration = error instanceof Error && error.name === 'ConfigError'
-  const known = error instanceof CliError || badConfiguration
-  const code = error instanceof CliError ? error.code : badConfiguration ? 'bad-configuration' : 'failed'
-  const message = error instanceof Error ? error.message : String(error)
+  const known = mendable(error)
+  const { code, message, exitCode } = known ?? new CliError('failed', error instanceof Error ? error.message : String(error))
   if (json) process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
-  process.stderr.write(known || !(error instanceof Error) ? `${message}\n` : `${error.stack ?? message}\n`)
-  return error instanceof CliError ? error.exitCode : badConfiguration ? EXIT.badInput : EXIT.failed
+  process.stderr.write(`${known || !(error instanceof Error) ? message : (error.stack ?? message)}\n`)
+  return exitCode
+}
+
+/** What a person can mend, as one line; undefined for a bug, whose stack is what tells. */
+function mendable(error: unknown): CliError | undefined {
+  if (error instanceof CliError) return error
+  // By its name: the class would bring the whole configuration along.
+  if (error instanceof Error && error.name === 'ConfigError') return new CliError('bad-configuration', error.message, EXIT.badInput)
+  if (error instanceof SetupError) return new CliError('bad-setup', error.message, EXIT.badInput)
+  const problem = databaseProblem(error)
+  return problem === undefined ? undefined : new CliError('database', problem)
 }
 
 // `rosh trace ... | head` closes the pipe early; that is no failure of ours.

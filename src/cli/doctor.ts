@@ -1,9 +1,11 @@
 import { channelsOf } from '../channel-settings.ts'
 import { assemble, type Hub } from '../assembly.ts'
+import type { Config } from '../config.ts'
 import { runningConfig } from './configuration.ts'
-import { CliError, EXIT, type Register } from './context.ts'
+import { EXIT, type Register } from './context.ts'
 import { attachDatabase } from './database.ts'
 import { logTo } from './log.ts'
+import { databaseProblem } from '../drivers/postgres/database-problem.ts'
 import { keyUses } from '../drivers/postgres/webhook-key-use.ts'
 import { WEBHOOK_SOURCES, webhookKeys } from '../webhook-keys.ts'
 
@@ -22,25 +24,31 @@ export const registerDoctor: Register = (program, context) => {
     .action(async (options: { json?: boolean }) => {
       const config = runningConfig(context)
       const { url, embedded } = await attachDatabase(config)
-      const hub = await assemble(config, url, logTo('silent')).catch((error: unknown) => {
-        throw new CliError(
-          'database',
-          `the database does not take the hub's roles: ${error instanceof Error ? error.message : 'unknown'}; run \`rosh migrate\``,
-        )
-      })
-      try {
-        const findings = [
-          { part: 'database', ok: true, says: embedded ? 'embedded PostgreSQL' : 'reachable, roles granted' },
-          ...(await Promise.all([odoo(hub), ...channels(hub)])),
-          ...(await replacedKeys(hub)),
-        ]
-        if (options.json) context.print(JSON.stringify({ ok: findings.every((f) => f.ok), findings }))
-        else for (const { part, ok, says } of findings) context.print(`${ok ? 'ok ' : 'FIX'}  ${part.padEnd(24)} ${says}`)
-        if (findings.some((f) => !f.ok)) process.exitCode = EXIT.failed
-      } finally {
-        await hub.close()
-      }
+      const findings = await findingsOf(config, url, embedded)
+      if (options.json) context.print(JSON.stringify({ ok: findings.every((f) => f.ok), findings }))
+      else for (const { part, ok, says } of findings) context.print(`${ok ? 'ok ' : 'FIX'}  ${part.padEnd(24)} ${says}`)
+      if (findings.some((f) => !f.ok)) process.exitCode = EXIT.failed
     })
+}
+
+async function findingsOf(config: Config, url: string, embedded: boolean): Promise<Finding[]> {
+  let hub: Hub
+  try {
+    hub = await assemble(config, url, logTo('silent'))
+  } catch (error) {
+    const says = databaseProblem(error)
+    if (says === undefined) throw error
+    return [{ part: 'database', ok: false, says }]
+  }
+  try {
+    return [
+      { part: 'database', ok: true, says: embedded ? 'embedded PostgreSQL' : 'reachable, roles granted' },
+      ...(await Promise.all([odoo(hub), ...channels(hub)])),
+      ...(await replacedKeys(hub)),
+    ]
+  } finally {
+    await hub.close()
+  }
 }
 
 async function odoo(hub: Hub): Promise<Finding> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Config } from '../config.ts'
 import { packageRoot } from '../home.ts'
+import { CliError, EXIT } from './context.ts'
 
 export type SimulatorName = 'paris-mock' | 'meli-sim' | 'odoo-sim'
 
@@ -38,13 +39,15 @@ export async function startSimulator(name: SimulatorName, config: Config): Promi
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   })
-  const ended = new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? 1)))
+  // Not `exit`, which may come before the last words on its standard error.
+  const ended = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => {
     said = (said + chunk.toString('utf8')).slice(-2_000)
   })
   const port = await Promise.race([listening(child), ended.then(() => undefined)])
-  if (port === undefined) throw new Error(`${name} did not start: ${said.trim() || 'it said nothing'}`)
+  if (port === undefined)
+    throw new CliError('simulator-not-started', `${name} did not start: ${said.trim() || 'it said nothing'}`, EXIT.badInput)
   return { name, port, ended, stop: () => stop(child, ended) }
 }
 
@@ -56,7 +59,6 @@ function listening(child: ChildProcess): Promise<number | undefined> {
       const port = /"listening":\s*(\d+)/.exec(line)?.[1]
       if (port) resolve(Number(port))
     })
-    lines.on('close', () => resolve(undefined))
   })
 }
 

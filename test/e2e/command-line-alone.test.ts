@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { withStartLock } from '../../src/drivers/postgres/start-lock.ts'
+import { freePort } from '../../src/drivers/postgres/server-process.ts'
 import { packageRoot } from '../../src/home.ts'
 
 describe('the rosh command by itself', () => {
@@ -63,6 +64,32 @@ describe('the rosh command by itself', () => {
         expect([code, err]).toEqual([2, expect.stringContaining(`a hub runs already in ${home} (process ${process.pid})`)])
       })
       expect(readdirSync(home).sort()).toEqual(['secrets.json'])
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
+  })
+
+  test('a ROSH_HOME that cannot be made is one line that names it, and exit code 2', async () => {
+    const { code, out, err } = await spawned(['trace', 'ML-1', '--json'], { ROSH_HOME: '/dev/null/rosh' })
+    expect([code, err]).toEqual([
+      2,
+      expect.stringMatching(/^ROSH_HOME: the folder \/dev\/null\/rosh cannot be used .*; set ROSH_HOME to .*\n$/),
+    ])
+    expect(JSON.parse(out)).toMatchObject({ error: { code: 'bad-setup', message: expect.stringContaining('ROSH_HOME') } })
+  })
+
+  test('a database that does not answer is one line of every command, and a finding of the doctor', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'rosh-no-database-'))
+    const env = { ROSH_HOME: home, DATABASE_URL: `postgresql://rosh:rosh@127.0.0.1:${await freePort()}/rosh` }
+    try {
+      for (const args of [['migrate'], ['trace', 'ML-1'], ['worker']]) {
+        const { code, err } = await spawned(args, env)
+        const line = /^(warning: .*\n)*PostgreSQL does not answer \(connect ECONNREFUSED .*\n$/
+        expect([args, code, err]).toEqual([args, 1, expect.stringMatching(line)])
+      }
+      const { code, out } = await spawned(['doctor', '--json'], env)
+      const says = expect.stringContaining('does not answer') as string
+      expect([code, JSON.parse(out)]).toEqual([1, { ok: false, findings: [{ part: 'database', ok: false, says }] }])
     } finally {
       rmSync(home, { recursive: true, force: true })
     }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { SetupError } from '../../core/setup-error.ts'
 import type { RunAs } from './server-process.ts'
 
 /** Where the embedded PostgreSQL can run: its programs, and the folder that holds its data. */
@@ -48,7 +49,7 @@ export function postgresUser(log: (text: string) => void): RunAs {
   }
   const created = findUser('postgres')
   if (created) return created
-  throw new Error(
+  throw new SetupError(
     'PostgreSQL does not run as root and the OS user postgres could not be created: create it, start as another user, or set DATABASE_URL',
   )
 }
@@ -71,7 +72,7 @@ function installedPackage(): { folder: string; version: string } {
     const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }
     return { folder, version }
   } catch (error) {
-    throw new Error(
+    throw new SetupError(
       `no embedded PostgreSQL for ${platform}: ${name} is not installed. Install without --omit=optional, or set DATABASE_URL to a PostgreSQL 14 or newer`,
       { cause: error },
     )
@@ -89,7 +90,7 @@ function hydrateLinks(folder: string): void {
       symlinkSync(source.slice(source.lastIndexOf('/') + 1), link)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-        throw new Error(`cannot create the library link ${link}: run npm rebuild as a user who may write there`, { cause: error })
+        throw new SetupError(`cannot create the library link ${link}: run npm rebuild as a user who may write there`, { cause: error })
       }
     }
   }

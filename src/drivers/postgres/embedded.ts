@@ -3,6 +3,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
+import { SetupError } from '../../core/setup-error.ts'
 import { ensureDatabase, ensureLogins, hubDatabase, hubLogin, ownerLogin } from './cluster-logins.ts'
 import { type Ground, prepareGround } from './embedded-binaries.ts'
 import {
@@ -99,7 +100,7 @@ async function settled(record: Record): Promise<boolean> {
     const pid = runningServer(record.dataFolder)
     if (pid === undefined) return false
     if (Date.now() > giveUpAt)
-      throw new Error(
+      throw new SetupError(
         `PostgreSQL (process ${pid}) runs on ${record.dataFolder} but does not answer on port ${record.port}; end it, then start again`,
       )
     await delay(50)
@@ -111,7 +112,9 @@ async function setLeftOverAside(home: string, ground: Ground, log: (text: string
   const data = join(ground.storage, 'data')
   if (!existsSync(data)) return
   if (ground.storage.startsWith(join(home, 'postgres'))) {
-    throw new Error(`${recordFile(home)} is missing, which holds the passwords of ${data}: restore it, or move ${data} away to begin anew`)
+    throw new SetupError(
+      `${recordFile(home)} is missing, which holds the passwords of ${data}: restore it, or move ${data} away to begin anew`,
+    )
   }
   // The home was removed, but not what could not be kept in it: whoever did that wants to begin anew.
   await stopServer(data)
@@ -139,7 +142,7 @@ function checkVersion(dataFolder: string, version: string): void {
   const present = readFileSync(join(dataFolder, 'PG_VERSION'), 'utf8').trim()
   const ours = version.split('.')[0]
   if (present === ours) return
-  throw new Error(
+  throw new SetupError(
     `${dataFolder} was made by PostgreSQL ${present}, this release brings PostgreSQL ${ours}, and a data folder belongs to one major version. ` +
       `Start the release that made it, or move the folder away to begin with an empty one`,
   )
@@ -190,7 +193,7 @@ function readRecord(home: string): Record | undefined {
     const inHome = join(home, 'postgres')
     return existsSync(inHome) ? { ...record, dataFolder: join(inHome, 'data') } : record
   } catch (error) {
-    throw new Error(`${file} is damaged: restore it (it holds the passwords of the data folder), or move ${home} away to begin anew`, {
+    throw new SetupError(`${file} is damaged: restore it (it holds the passwords of the data folder), or move ${home} away to begin anew`, {
       cause: error,
     })
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
+import { SetupError } from '../../core/setup-error.ts'
 
 export type MigrationRun = {
   /** Login that owns the database. */
@@ -12,7 +13,7 @@ export type MigrationRun = {
 }
 
 /** A migration that cannot be applied; its text names the file and what to do. */
-export class MigrationError extends Error {
+export class MigrationError extends SetupError {
   override readonly name = 'MigrationError'
 }
 

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { SetupError } from '../../core/setup-error.ts'
 import { commandLine, isRunning } from './process-table.ts'
 
 /** OS user a server runs as, where it is not our own: PostgreSQL refuses to run as root. */
@@ -56,7 +57,7 @@ export async function startServer(cluster: Cluster, port: number, settings: Reco
     removeStalePid(cluster.dataFolder)
     const child = spawnServer(cluster, port, settings)
     if (await untilReady(cluster, port, child)) return
-    if (Date.now() > giveUpAt) throw new Error(`PostgreSQL did not start on ${cluster.dataFolder}:\n${lastLines(cluster.logFile)}`)
+    if (Date.now() > giveUpAt) throw new SetupError(`PostgreSQL did not start on ${cluster.dataFolder}:\n${lastLines(cluster.logFile)}`)
     await delay(250)
   }
 }
@@ -74,7 +75,7 @@ export async function stopServer(dataFolder: string): Promise<void> {
   process.kill(pid, 'SIGINT')
   const giveUpAt = Date.now() + 30_000
   while (isRunning(pid)) {
-    if (Date.now() > giveUpAt) throw new Error(`PostgreSQL (process ${pid}) on ${dataFolder} did not stop within 30 s of SIGINT`)
+    if (Date.now() > giveUpAt) throw new SetupError(`PostgreSQL (process ${pid}) on ${dataFolder} did not stop within 30 s of SIGINT`)
     await delay(20)
   }
 }
@@ -100,7 +101,7 @@ export async function answersOn(port: number, cluster: Pick<Cluster, 'dataFolder
 /** A port nobody listens on now, on 127.0.0.1. */
 export async function freePort(): Promise<number> {
   const port = await tryListen(0)
-  if (port === undefined) throw new Error('no free port on 127.0.0.1')
+  if (port === undefined) throw new SetupError('no free port on 127.0.0.1')
   return port
 }
 
@@ -157,7 +158,7 @@ async function untilReady(cluster: Cluster, port: number, child: ChildProcess): 
   while (!ended) {
     if (await answersOn(port, cluster)) return true
     if (Date.now() > giveUpAt)
-      throw new Error(`PostgreSQL on ${cluster.dataFolder} did not answer within 60 s:\n${lastLines(cluster.logFile)}`)
+      throw new SetupError(`PostgreSQL on ${cluster.dataFolder} did not answer within 60 s:\n${lastLines(cluster.logFile)}`)
     await delay(15)
   }
   return false

@@ -1,14 +1,15 @@
 import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { SetupError } from '../../core/setup-error.ts'
 import { isRunning, processStart } from './process-table.ts'
 
 /** Another process, which runs, holds the lock. */
-export class LockHeld extends Error {
+export class LockHeld extends SetupError {
+  override readonly name = 'LockHeld'
   readonly path: string
   readonly pid: number
   constructor(path: string, pid: number, waitMs: number) {
     super(`process ${pid} holds ${path} since more than ${waitMs / 1000} s; end it, then start again`)
-    this.name = 'LockHeld'
     this.path = path
     this.pid = pid
   }
