@@ -6,6 +6,7 @@ import { type ApplySettings, applyArrivals, type ArrivalOutcome } from './order-
 import { type Arrival, lockNames, namesOf } from './order-rows.ts'
 import { wakeOutbox } from './plan.ts'
 import type { PoolClient } from './pool.ts'
+import { type Tie, tieEvents } from './tie-events.ts'
 
 /** What one fetch brought: for an inbound event, or for a sweep (no claim). */
 export interface FetchedItem {
@@ -49,11 +50,19 @@ async function take(client: PoolClient, valid: readonly FetchedItem[], settings:
     return claim && outcome ? [{ claim, outcome }] : []
   })
   await closeEvents(client, ended)
+  await tieEvents(client, valid.flatMap(tieOf(taken)))
   await applyGates(
     client,
     ended.map(({ claim }) => ({ channel: claim.channel, effect: { kind: 'healthy' }, probe: claim.probe })),
   )
   await wakeOutbox(client, planned)
+}
+
+function tieOf(taken: Taken): (item: FetchedItem) => Tie[] {
+  return ({ ticket: { channel, resource, fetchNo } }) => {
+    const orderId = taken.get(fetchNo)?.orderId
+    return orderId ? [{ channel, resource, orderId }] : []
+  }
 }
 
 function arrivalOf({ claim, ticket, fetched, traceparent }: FetchedItem): Arrival {
@@ -125,8 +134,8 @@ async function closeEvents(client: PoolClient, ended: readonly { claim: ClaimedE
   )
   // What was fetched now answers every dead event of the same resource.
   await client.query(
-    `UPDATE inbound_event e SET resolved_by = i.id, order_id = coalesce(e.order_id, i.order_id), state_version = e.state_version + 1
-     FROM jsonb_to_recordset($1::jsonb) AS i(id bigint, channel text, resource text, order_id bigint)
+    `UPDATE inbound_event e SET resolved_by = i.id, state_version = e.state_version + 1
+     FROM jsonb_to_recordset($1::jsonb) AS i(id bigint, channel text, resource text)
      WHERE e.channel = i.channel AND e.resource = i.resource AND e.state = 'dead' AND e.resolved_by IS NULL AND e.id <> i.id`,
     [JSON.stringify(rows)],
   )

@@ -74,7 +74,7 @@ async function replayOrder(client: PoolClient, orderId: string): Promise<Replay[
   const { rows } = await client.query<StateRow>(
     `SELECT * FROM (SELECT DISTINCT ON (d.binding_id) ${DELIVERY} FROM delivery d WHERE d.order_id = $1 AND d.state = 'dead' ORDER BY d.binding_id, d.version DESC) d
      UNION ALL
-     SELECT * FROM (SELECT ${EVENT} FROM inbound_event e WHERE e.order_id = $1 AND e.state = 'dead' AND e.resolved_by IS NULL ORDER BY e.id DESC LIMIT 50) e`,
+     SELECT * FROM (SELECT ${EVENT} FROM events_of_order($1) e WHERE e.state = 'dead' AND e.resolved_by IS NULL ORDER BY e.id DESC LIMIT 50) e`,
     [orderId],
   )
   const done = await putBack(
@@ -205,7 +205,7 @@ async function statesOfOrder(pool: Pool, orderId: string): Promise<LetterState[]
   const { rows } = await pool.query<StateRow>(
     `SELECT * FROM (SELECT DISTINCT ON (d.binding_id) ${DELIVERY} FROM delivery d WHERE d.order_id = $1 AND d.state <> 'superseded' ORDER BY d.binding_id, d.version DESC) d
      UNION ALL
-     SELECT * FROM (SELECT ${EVENT} FROM inbound_event e WHERE e.order_id = $1 AND e.state IN ('pending', 'dead') ORDER BY e.id DESC LIMIT 20) e`,
+     SELECT * FROM (SELECT ${EVENT} FROM events_of_order($1) e WHERE e.state IN ('pending', 'dead') ORDER BY e.id DESC LIMIT 20) e`,
     [orderId],
   )
   return rows.map(letterState)

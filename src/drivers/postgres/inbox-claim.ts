@@ -1,6 +1,7 @@
 import type { ClaimedEvent, EventEnding } from '../../ports/inbox.ts'
 import { applyGate, debitGate, openGate } from './gate.ts'
 import { type Pool, transaction } from './pool.ts'
+import { tieEvents } from './tie-events.ts'
 
 /** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */
 const SUSPECT_AFTER = 3
@@ -31,7 +32,8 @@ export async function claimEvents(
 export async function endPoison(pool: Pool): Promise<void> {
   await pool.query(
     `UPDATE inbound_event SET state = 'dead', cause = 'poison', summary = 'its worker ended five times while it was in hand, twice with nothing else',
-       lease = NULL, lease_until = NULL, ended_at = hub_now(), state_version = state_version + 1
+       lease = NULL, lease_until = NULL, ended_at = hub_now(), order_id = coalesce(order_id, order_of_event(channel, resource, order_key)),
+       state_version = state_version + 1
      WHERE id IN (
        SELECT id FROM inbound_event
        WHERE state = 'pending' AND unfinished >= ${SUSPECT_AFTER} AND unfinished_alone >= ${POISON_AFTER}
@@ -103,13 +105,14 @@ const CLAIM = `
 /** Ends a claim that applied nothing, and tells its channel's gate. False: fenced, and nothing changed. */
 export async function endEvent(pool: Pool, claim: ClaimedEvent, ending: EventEnding): Promise<boolean> {
   return transaction(pool, async (client) => {
-    const { rowCount } = await client.query(
+    const { rows } = await client.query<{ order_id: string | null }>(
       `UPDATE inbound_event SET
          state = $3, reason = $4, cause = $5, tries = tries + CASE WHEN $6 THEN 1 ELSE 0 END,
          due_at = CASE WHEN $3 = 'pending' THEN hub_now() + $7 * interval '1 ms' ELSE due_at END,
-         ended_at = CASE WHEN $3 = 'pending' THEN NULL ELSE hub_now() END, order_id = coalesce($8::bigint, order_id),
+         ended_at = CASE WHEN $3 = 'pending' THEN NULL ELSE hub_now() END,
+         order_id = coalesce($8::bigint, order_id, CASE WHEN $3 <> 'pending' THEN order_of_event(channel, resource, order_key) END),
          lease = NULL, lease_until = NULL, unfinished = 0, unfinished_alone = 0, state_version = state_version + 1
-       WHERE id = $1 AND lease = $2 AND state = 'pending'`,
+       WHERE id = $1 AND lease = $2 AND state = 'pending' RETURNING order_id`,
       [
         claim.id,
         claim.lease,
@@ -121,7 +124,9 @@ export async function endEvent(pool: Pool, claim: ClaimedEvent, ending: EventEnd
         ending.state === 'applied' ? ending.orderId : null,
       ],
     )
-    if (rowCount === 0) return false
+    const [ended] = rows
+    if (!ended) return false
+    if (ended.order_id !== null) await tieEvents(client, [{ channel: claim.channel, resource: claim.resource, orderId: ended.order_id }])
     if ('gate' in ending) await applyGate(client, claim.channel, ending.gate, claim.probe)
     return true
   })

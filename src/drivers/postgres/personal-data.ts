@@ -57,7 +57,7 @@ async function read(pool: Pool, vault: PersonalVault, orderId: string): Promise<
 async function requestsOf(pool: Pool, orderId: string): Promise<PersonalExport['requests']> {
   const { rows } = await pool.query<{ id: string; received_at: string; channel: string | null; body: Buffer }>(
     `SELECT r.id, r.received_at, r.channel, r.body FROM inbound_request r
-     WHERE r.body IS NOT NULL AND r.id IN (SELECT e.request_id FROM inbound_event e WHERE e.order_id = $1) ORDER BY r.id`,
+     WHERE r.body IS NOT NULL AND r.id IN (SELECT e.request_id FROM events_of_order($1) e) ORDER BY r.id`,
     [orderId],
   )
   return rows.map((row) => ({ id: row.id, receivedAt: row.received_at, channel: row.channel, body: textOf(row.body) }))
@@ -67,7 +67,7 @@ async function textsOf(pool: Pool, orderId: string): Promise<PersonalExport['tex
   const { rows } = await pool.query<PersonalExport['texts'][number]>(
     `SELECT a.id AS attempt, a.channel, a.their_text AS text FROM attempt a
      WHERE a.their_text IS NOT NULL AND (a.delivery_id IN (SELECT d.id FROM delivery d WHERE d.order_id = $1)
-       OR a.inbound_event_id IN (SELECT e.id FROM inbound_event e WHERE e.order_id = $1)) ORDER BY a.id`,
+       OR a.inbound_event_id IN (SELECT e.id FROM events_of_order($1) e)) ORDER BY a.id`,
     [orderId],
   )
   return rows

@@ -36,7 +36,7 @@ const EVENT = `e.id, e.event_id AS "eventId", e.channel, e.topic, e.resource, e.
   e.due_at AS "dueAt", e.received_at AS "receivedAt", e.ended_at AS "endedAt", e.resolved_by AS "resolvedBy", e.archived_at AS "archivedAt", e.request_id AS "requestId",
   e.state_version::int AS "stateVersion", (SELECT count(*)::int FROM (SELECT FROM attempt t WHERE t.inbound_event_id = e.id LIMIT 1000) t) AS "attemptsTotal"`
 
-/** Newest 50: those tied to the order, and those that only name one of its marketplace keys yet. */
+/** Newest 50: those tied to the order, and those that name one of its keys at the key's own channel. */
 export async function eventsOfOrder(pool: Pool, orderId: string, focusId: string | null): Promise<InboundFact[]> {
   const rows = await prepared<InboundFact>(
     pool,
@@ -44,8 +44,8 @@ export async function eventsOfOrder(pool: Pool, orderId: string, focusId: string
     `SELECT ${EVENT} FROM (
        (SELECT * FROM inbound_event WHERE order_id = $1 ORDER BY id DESC LIMIT 50)
        UNION
-       SELECT k.* FROM (SELECT DISTINCT value FROM identifier WHERE order_id = $1 AND kind IN ('marketplace-order', 'pack', 'reference') LIMIT 20) i
-       CROSS JOIN LATERAL (SELECT * FROM inbound_event WHERE order_key = i.value AND order_id IS NULL ORDER BY id DESC LIMIT 20) k
+       SELECT e.* FROM (SELECT * FROM event_keys_of_order($1) LIMIT 40) k
+       CROSS JOIN LATERAL (SELECT * FROM inbound_event WHERE order_key = k.order_key AND channel = k.channel AND order_id IS NULL ORDER BY id DESC LIMIT 20) e
        UNION
        (SELECT * FROM inbound_event WHERE id = $2::bigint)
      ) e ORDER BY e.id DESC LIMIT 60`,
