@@ -131,12 +131,3 @@ export function referenceOf(order: Pick<CanonicalOrder, 'origin' | 'orderKey'>, 
   const base = order.origin === ODOO_CHANNEL ? `odoo-${order.orderKey}` : order.orderKey
   return generation > 1 ? `${base}-g${generation}` : base
 }
-
-/** Canonical JSON: keys sorted, so equal contents have equal text and equal hashes. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, v: unknown) =>
-    v !== null && typeof v === 'object' && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : v,
-  )
-}

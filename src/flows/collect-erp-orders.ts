@@ -10,7 +10,7 @@ export interface CollectPorts {
   overlapMs: number
   /** Nothing that changed before is read: a new hub does not send what was settled without it. ISO instant. */
   since: string
-  /** Channels whose orders the ERP ships: its word on their deliveries is read too. */
+  /** Channels whose orders the ERP ships: its word on their pickings is read too. */
   shippedByErp?: readonly string[]
   /** Orders read and stored together; one transaction each. */
   chunk: number
@@ -31,7 +31,7 @@ export async function collectErpOrders(ports: CollectPorts, signal: AbortSignal)
       const watermark = new Date(now - UPPER_BOUND_MS).toISOString()
       const from = ticket.cursor ? iso(Date.parse(ticket.cursor.watermark) - ports.overlapMs) : ports.since
       const to = iso(now + UPPER_BOUND_MS)
-      await collectDeliveries({ ticket, fromIso: from, toIso: to }, ports, signal)
+      await collectPickings({ ticket, fromIso: from, toIso: to }, ports, signal)
       const changed = await ports.erp.changedOrders(from, to, signal)
       const due = await worthReading(changed, now, ports)
       return readAll(due, { ticket, cursor: { watermark } }, ports, signal)
@@ -40,16 +40,16 @@ export async function collectErpOrders(ports: CollectPorts, signal: AbortSignal)
 }
 
 // Before the orders, whose last batch moves the cursor for both.
-async function collectDeliveries(
+async function collectPickings(
   { ticket, fromIso, toIso }: { ticket: CollectTicket; fromIso: string; toIso: string },
   ports: CollectPorts,
   signal: AbortSignal,
 ): Promise<void> {
   const { shippedByErp: origins = [] } = ports
   if (origins.length === 0) return
-  const deliveries = await ports.erp.changedDeliveries({ fromIso, toIso, origins }, signal)
-  for (let i = 0; i < deliveries.length; i += ports.chunk) {
-    const batch = { orders: [], quarantined: [], missing: [], deliveries: deliveries.slice(i, i + ports.chunk) }
+  const pickings = await ports.erp.changedPickings({ fromIso, toIso, origins }, signal)
+  for (let i = 0; i < pickings.length; i += ports.chunk) {
+    const batch = { orders: [], quarantined: [], missing: [], pickings: pickings.slice(i, i + ports.chunk) }
     await ports.store.storeCollected(ORDER_CURSOR, ticket, batch, null)
   }
 }

@@ -17,8 +17,8 @@ export interface ErpQuarantined {
 
 export interface ErpBatch {
   orders: ErpOrder[]
-  /** How deliveries of orders stand that the hub created there; each a fragment `picking` under the ERP's id of the order. */
-  deliveries?: Fragment[]
+  /** How the pickings of orders stand that the hub created there; each a fragment `picking` under the ERP's id of the order. */
+  pickings?: Fragment[]
   quarantined: ErpQuarantined[]
   /** Ids that were asked for and are not readable. */
   missing: string[]
@@ -69,10 +69,10 @@ export interface Erp extends Target {
   /** Reads orders by id; one bad record never spoils the batch. At most 200 ids a call. */
   readOrders(erpIds: readonly string[], signal: AbortSignal): Promise<ErpBatch>
   /**
-   * How the deliveries stand of orders that the hub created for these channels, where one of them was written in the window. Fragments
+   * How the pickings stand of orders that the hub created for these channels, where one of them was written in the window. Fragments
    * `picking`, by the ERP's id of the order.
    */
-  changedDeliveries(window: { fromIso: string; toIso: string; origins: readonly string[] }, signal: AbortSignal): Promise<Fragment[]>
+  changedPickings(window: { fromIso: string; toIso: string; origins: readonly string[] }, signal: AbortSignal): Promise<Fragment[]>
   /** Orders created since that are not cancelled and share origin and reference with another one. Nothing in an ERP forbids it. */
   doubledOrders(fromIso: string, signal: AbortSignal): Promise<ErpDoubled[]>
   /** SKUs whose free quantity may have moved in the window, with the quantity now. */

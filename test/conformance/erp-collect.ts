@@ -177,7 +177,7 @@ export function collectsOrders(there: () => ErpWorld): void {
       const told = async (origins: string[]) => {
         const now = Date.parse(await erp.serverTime(never))
         const window = { fromIso: new Date(now - 600_000).toISOString(), toIso: new Date(now + 2_000).toISOString(), origins }
-        return (await erp.changedDeliveries(window, never)).find((fragment) => fragment.externalId === id)
+        return (await erp.changedPickings(window, never)).find((fragment) => fragment.externalId === id)
       }
       expect(await told([CHANNEL])).toMatchObject({ entity: 'picking', fulfilment: 'ready_to_ship' })
       await there().person.setTracking(id, 'CL-77')

@@ -21,7 +21,7 @@ export interface MemoryErpOrder {
   lines: MemoryErpLine[]
   currency: string
   messages: string[]
-  /** What the hub last wrote: the status it told, and the tracking number that it put on the delivery. */
+  /** What the hub last wrote: the status it told, and the tracking number that it put on the picking. */
   told: string | null
   tracked: string | null
   picking: { state: 'assigned' | 'done' | 'cancel'; tracking: string } | null
@@ -136,7 +136,7 @@ export function totalOf(order: Pick<MemoryErpOrder, 'lines'>): number {
   return order.lines.reduce((total, line) => total + Math.round(line.quantity * line.unitPriceMinor), 0)
 }
 
-/** Confirms a draft: it gets its delivery. */
+/** Confirms a draft: it gets its picking. */
 export function confirmOrder(order: MemoryErpOrder): void {
   if (order.state !== 'draft') return
   order.state = 'sale'

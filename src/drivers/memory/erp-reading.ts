@@ -20,7 +20,7 @@ export function createdOrders(book: MemoryErpBook, fromIso: string): ErpVersion[
     .map(versionOf)
 }
 
-export function changedDeliveries(
+export function changedPickings(
   book: MemoryErpBook,
   { fromIso, toIso, origins }: { fromIso: string; toIso: string; origins: readonly string[] },
 ): Fragment[] {

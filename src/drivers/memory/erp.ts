@@ -6,7 +6,7 @@ import type { Erp } from '../../ports/erp.ts'
 import type { Sent, Shown, Wanted } from '../../ports/target.ts'
 import { cancelOrder, confirmOrder, type MemoryErpBook, type MemoryErpLine, type MemoryErpOrder, totalOf } from './erp-book.ts'
 import { type HeldLine, lineChanges, nextErpStep, noteOf, noteText } from './erp-step.ts'
-import { changedDeliveries, changedOrders, changedStock, createdOrders, doubledOrders, findOrders, readBatch } from './erp-reading.ts'
+import { changedPickings, changedOrders, changedStock, createdOrders, doubledOrders, findOrders, readBatch } from './erp-reading.ts'
 
 export interface MemoryErpOptions {
   /** The generic customer of a marketplace; created by a request of its own. */
@@ -37,7 +37,7 @@ export function memoryErp(book: MemoryErpBook, options: MemoryErpOptions = {}): 
       if (ids.length > MOST_IDS) throw new RangeError(`${ids.length} ids in one call, at most ${MOST_IDS} are read`)
       return ask(signal, () => readBatch(book, ids))
     },
-    changedDeliveries: (window, signal) => ask(signal, () => changedDeliveries(book, window)),
+    changedPickings: (window, signal) => ask(signal, () => changedPickings(book, window)),
     changedStock: (fromIso, toIso, signal) => ask(signal, () => changedStock(book, fromIso, toIso)),
     find: (typed, signal) => ask(signal, () => findOrders(book, typed)),
     health: (signal) =>

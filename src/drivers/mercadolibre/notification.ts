@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { canonicalJson } from '../../core/desired.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 import type { InboundEvent, InboundIgnore } from '../../core/inbound-event.ts'
 import { Id, parseLossless } from './lossless-json.ts'
 import { normalised, pointerOf, type Pointer } from './resource.ts'

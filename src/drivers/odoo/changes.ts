@@ -28,7 +28,7 @@ function windowOf(fromIso: string, toIso: string): unknown[] {
   ]
 }
 
-/** Orders written in the window, and orders whose delivery was. The hub's own are left out, as `readOrders` leaves them out. */
+/** Orders written in the window, and orders of which a picking was. The hub's own are left out, as `readOrders` leaves them out. */
 export async function changedOrders(read: Read, connection: Connection, fromIso: string, toIso: string): Promise<ErpVersion[]> {
   const domain = windowOf(fromIso, toIso)
   // One search answers the ids of the whole window at once: pages would shift while people write.
@@ -102,8 +102,8 @@ async function readMoves(read: Read, orderIds: readonly number[]): Promise<Map<n
 
 const HubOrder = z.object({ id: z.number().int(), write_date: Instant, origin: Text, client_order_ref: Text, create_uid: Reference })
 
-/** Orders are read again whole when one of their deliveries was written: what several say together is one fragment. */
-export async function changedDeliveries(
+/** Orders are read again whole when one of their pickings was written: what several say together is one fragment. */
+export async function changedPickings(
   read: Read,
   connection: Connection,
   { fromIso, toIso, origins }: { fromIso: string; toIso: string; origins: readonly string[] },
@@ -116,19 +116,19 @@ export async function changedDeliveries(
     args: { domain, fields: ['sale_id', 'write_date'], order: 'write_date asc, id asc', context: EVERYTHING },
   })
   const fragments: Fragment[] = []
-  for (const ids of chunks([...new Set(moved.flatMap((move) => move.sale_id?.id ?? []))], DELIVERIES_A_CALL)) {
+  for (const ids of chunks([...new Set(moved.flatMap((move) => move.sale_id?.id ?? []))], ORDERS_A_CALL)) {
     const args = { domain: [['id', 'in', ids]], fields: Object.keys(HubOrder.shape), context: EVERYTHING }
     const orders = await read(z.array(HubOrder), { model: 'sale.order', method: 'search_read', args })
     const pickings = Map.groupBy(await readPickings(read, connection.schema, ids), (picking) => picking.sale_id?.id ?? 0)
     for (const order of orders)
-      if (await wasHubBorn(read, connection, order)) fragments.push(deliveryFragment(order, pickings.get(order.id) ?? []))
+      if (await wasHubBorn(read, connection, order)) fragments.push(pickingFragment(order, pickings.get(order.id) ?? []))
   }
   return fragments
 }
 
-const DELIVERIES_A_CALL = 200
+const ORDERS_A_CALL = 200
 
-function deliveryFragment(order: z.infer<typeof HubOrder>, pickings: readonly PickingRecord[]): Fragment {
+function pickingFragment(order: z.infer<typeof HubOrder>, pickings: readonly PickingRecord[]): Fragment {
   const { fulfilment, partial } = fulfilmentOf(pickings)
   const tracking = trackingOf(pickings)
   return {

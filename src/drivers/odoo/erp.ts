@@ -1,6 +1,6 @@
 import type { Erp } from '../../ports/erp.ts'
 import type { Shown, Wanted } from '../../ports/target.ts'
-import { changedDeliveries, changedOrders, changedStock, findOrders, orderVersionsSince } from './changes.ts'
+import { changedPickings, changedOrders, changedStock, findOrders, orderVersionsSince } from './changes.ts'
 import { odooClient, type OdooClientOptions } from './client.ts'
 import type { Connection } from './connection.ts'
 import { type Ingredients, resolveAppended, resolveIngredients, type TaxMode } from './create-order.ts'
@@ -37,7 +37,7 @@ export async function odooErp(options: OdooErpOptions): Promise<Erp & { close():
     orderVersionsSince: (fromIso, signal) => on(signal, (read, connection) => orderVersionsSince(read, connection, fromIso)),
     doubledOrders: (fromIso, signal) => on(signal, (read) => doubledOrders(read, fromIso)),
     readOrders: (ids, signal) => on(signal, (read, connection) => readErpOrders(read, connection, ids, options.routingFields ?? [])),
-    changedDeliveries: (window, signal) => on(signal, (read, connection) => changedDeliveries(read, connection, window)),
+    changedPickings: (window, signal) => on(signal, (read, connection) => changedPickings(read, connection, window)),
     changedStock: (fromIso, toIso, signal) =>
       on(signal, (read, connection) =>
         changedStock(read, connection, {

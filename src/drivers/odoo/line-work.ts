@@ -69,7 +69,7 @@ function says(line: DesiredOrder['lines'][number], held: LineRecord, { sku, desi
 const Moves = z.array(z.object({ sale_line_id: Reference, product_uom_qty: z.number() }))
 
 /**
- * SKUs of lines at quantity 0 that an open delivery still holds: Odoo 14 leaves the delivery as it was when a quantity goes down, and only
+ * SKUs of lines at quantity 0 that an open picking still holds: Odoo 14 leaves the picking as it was when a quantity goes down, and only
  * asks the warehouse to look.
  */
 export async function stillToDeliver(read: Read, { schema }: Connection, held: HeldLines): Promise<string[]> {

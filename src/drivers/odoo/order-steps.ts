@@ -18,19 +18,19 @@ export const OrderExtra = z.object({
   pricedDigest: z.string(),
   /** What of lines that differ the hub may write (`LineWork` as JSON); empty when nothing was asked of it. */
   lineWork: z.string(),
-  /** SKUs that the marketplace cancelled and whose pieces a delivery still holds, joined by commas. */
+  /** SKUs that the marketplace cancelled and whose pieces a picking still holds, joined by commas. */
   stillToDeliver: z.string(),
   locked: z.boolean(),
   /** Somebody else than the hub wrote the order or a line last; may be Odoo itself, under which a person's edit can hide. */
   editedByPerson: z.boolean(),
   /** The same, and not Odoo itself. */
   personWrote: z.boolean(),
-  /** A delivery to the customer is done. */
+  /** A picking to the customer is done. */
   delivered: z.boolean(),
   invoiced: z.boolean(),
   /** Markers of the chatter, joined by spaces. */
   markers: z.string(),
-  /** Outgoing deliveries that still count, `[{id, tracking}]` as JSON. */
+  /** Outgoing pickings that still count, `[{id, tracking}]` as JSON. */
   outgoing: z.string(),
   canTrack: z.boolean(),
   /** Orders found under our reference; more than one only without an external id. */
@@ -123,7 +123,7 @@ function lineStep(extra: OrderExtra, confirmed: boolean): Step {
   return { kind: 'send', operation: 'update' }
 }
 
-/** Outgoing deliveries to write the tracking number on, and whether one holds a number that the hub never wrote. */
+/** Outgoing pickings to write the tracking number on, and whether one holds a number that the hub never wrote. */
 export function trackingWork(desired: DesiredOrder, extra: OrderExtra): { write: number[]; foreign: boolean } {
   const { tracking } = desired
   if (tracking === null || !extra.canTrack) return { write: [], foreign: false }

@@ -84,7 +84,7 @@ function isoIn(odooTime: string): string | undefined {
   return isoInstant(Date.parse(`${odooTime.slice(0, 19).replace(' ', 'T')}Z`))
 }
 
-/** An order's version: the last write of it or of one of its deliveries, since a tracking number moves no `write_date` of its order. */
+/** An order's version: the last write of it or of one of its pickings, since a tracking number moves no `write_date` of its order. */
 export function versionOf(order: { write_date: string }, pickings: readonly { write_date: string }[]): string {
   return (
     [order, ...pickings]
@@ -113,13 +113,13 @@ export function grossUnitPrice(totalMinor: number, quantity: number): number | n
 
 export const quantityText = (quantity: number): string => quantityFrom(quantity) ?? String(quantity)
 
-/** Tracking number of the deliveries to the customer; empty when none carries one. */
+/** Tracking number of the pickings to the customer; empty when none carries one. */
 export function trackingOf(pickings: readonly PickingRecord[]): string {
   const numbers = pickings.map((p) => (p.picking_type_code === 'outgoing' ? (p.carrier_tracking_ref ?? '') : ''))
   return shortened(numbers.find(Boolean) ?? '', 120)
 }
 
-/** What the deliveries to the customer say together. Odoo 14 has no state of its own for it. */
+/** What the pickings to the customer say together. Odoo 14 has no state of its own for it. */
 export function fulfilmentOf(pickings: readonly PickingRecord[]): { fulfilment: Fulfilment; partial: boolean } {
   const live = pickings.filter((p) => p.picking_type_code === 'outgoing' && p.state !== 'cancel')
   const open = live.filter((p) => p.state !== 'done')

@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
-import { canonicalJson } from '../../core/desired.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 import type { Reading } from '../../core/inbound-event.ts'
 import { keyOf, type WebhookKey } from '../../core/webhook-key.ts'
 import type { WebhookReader, WebhookRequest } from '../../ports/marketplace.ts'

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { uuidv7 } from 'uuidv7'
-import { canonicalJson } from '../../core/desired.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
+import { storableText } from '../../core/storable-text.ts'
 import { PersonalText } from '../../core/logged-text.ts'
 import type { Audit, AuditIntent, AuditOutcome } from '../../ports/audit.ts'
 import { grouped } from './group.ts'
@@ -82,7 +83,7 @@ function bodyOf(fields: Record<string, unknown>): string {
 
 function readable(value: unknown): unknown {
   if (value instanceof PersonalText) return digestOf(value)
-  if (typeof value === 'string') return value.toWellFormed().replaceAll('\u0000', '\ufffd')
+  if (typeof value === 'string') return storableText(value)
   if (Array.isArray(value)) return value.map(readable)
   if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [String(readable(key)), readable(inner)]))

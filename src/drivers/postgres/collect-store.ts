@@ -69,7 +69,7 @@ export async function storeCollected(
     inboundEventId: null,
     traceparent: currentTraceparent() ?? null,
   }))
-  const arrivals: Arrival[] = [...orders, ...(await deliveryArrivals(client, batch.deliveries ?? [], ticket))]
+  const arrivals: Arrival[] = [...orders, ...(await pickingArrivals(client, batch.pickings ?? [], ticket))]
   const { outcomes, planned } = arrivals.length > 0 ? await applyArrivals(client, arrivals, settings) : { outcomes: [], planned: 0 }
   await quarantine(client, batch)
   if (cursor !== null) await moveCursor(client, name, cursor)
@@ -78,16 +78,16 @@ export async function storeCollected(
   return { changed, unchanged: outcomes.length - changed, planned, quarantined: batch.quarantined.length }
 }
 
-// By the binding at Odoo. One that is not bound yet is read again: binding it writes nothing there, but its delivery will move.
-async function deliveryArrivals(client: PoolClient, deliveries: readonly Fragment[], ticket: CollectTicket): Promise<Arrival[]> {
-  if (deliveries.length === 0) return []
+// By the binding at Odoo. One that is not bound yet is read again: binding it writes nothing there, but its picking will move.
+async function pickingArrivals(client: PoolClient, pickings: readonly Fragment[], ticket: CollectTicket): Promise<Arrival[]> {
+  if (pickings.length === 0) return []
   const { rows } = await client.query<{ external_id: string; origin: string; order_key: string }>(
     `SELECT b.external_id, s.origin, s.order_key FROM binding b JOIN silver_order s ON s.id = b.order_id
      WHERE b.channel = 'odoo' AND b.kind = 'order' AND b.external_id = ANY($1::text[]) AND s.origin <> 'odoo'`,
-    [deliveries.map((fragment) => fragment.externalId)],
+    [pickings.map((fragment) => fragment.externalId)],
   )
   const known = new Map(rows.map((row) => [row.external_id, row]))
-  return deliveries.flatMap((fragment) => {
+  return pickings.flatMap((fragment) => {
     const order = known.get(fragment.externalId)
     if (!order) return []
     const { origin, order_key: orderKey } = order

@@ -5,7 +5,7 @@ import { type Pool, type PoolClient, transaction } from './pool.ts'
 import { retried } from './retry.ts'
 
 /** A request with the events it holds, their ids already drawn. */
-export interface Arrival {
+export interface ReceivedRequest {
   request: RawRequest
   verdict: Verdict
   events: readonly { event: InboundEvent; eventId: string }[]
@@ -20,16 +20,16 @@ export interface Stored {
  * Stores raw requests, verdicts and work items of a batch in one transaction. The commit is confirmed when this resolves. After a commit whose
  * outcome is unknown it is done again, and finds by dedupe key and id what was stored.
  */
-export async function writeArrivals(pool: Pool, batch: readonly Arrival[], maxTries: number): Promise<Stored[]> {
+export async function writeRequests(pool: Pool, batch: readonly ReceivedRequest[], maxTries: number): Promise<Stored[]> {
   return retried(async () => {
     const requestIds = await drawRequestIds(pool, batch)
     return transaction(pool, async (client) => {
-      const entries = batch.flatMap((arrival, at) => entriesOf(arrival, requestIds.get(arrival) ?? '', at))
+      const entries = batch.flatMap((received, at) => entriesOf(received, requestIds.get(received) ?? '', at))
       await storeEvents(client, entries, maxTries)
-      const stored = batch.map((arrival, at) =>
+      const stored = batch.map((received, at) =>
         receiptsOf(
-          arrival,
-          entries.filter((entry) => entry.arrival === at),
+          received,
+          entries.filter((entry) => entry.place === at),
         ),
       )
       await storeRequests(client, batch, requestIds, stored)
@@ -44,7 +44,7 @@ export async function writeArrivals(pool: Pool, batch: readonly Arrival[], maxTr
 /** One event on its way into the table. */
 interface Entry {
   /** Place of its request in the batch. */
-  arrival: number
+  place: number
   requestId: string
   event: InboundEvent
   eventId: string
@@ -55,23 +55,23 @@ interface Entry {
   storedId: string
 }
 
-const drawn = new WeakMap<Arrival, string>()
+const drawn = new WeakMap<ReceivedRequest, string>()
 
 // Once per request, so that a second try stores the same row and not a copy.
-async function drawRequestIds(pool: Pool, batch: readonly Arrival[]): Promise<Map<Arrival, string>> {
-  const missing = batch.filter((arrival) => !drawn.has(arrival))
+async function drawRequestIds(pool: Pool, batch: readonly ReceivedRequest[]): Promise<Map<ReceivedRequest, string>> {
+  const missing = batch.filter((received) => !drawn.has(received))
   if (missing.length > 0) {
     const { rows } = await pool.query<{ id: string }>(`SELECT nextval('inbound_request_id_seq') AS id FROM generate_series(1, $1)`, [
       missing.length,
     ])
-    missing.forEach((arrival, at) => drawn.set(arrival, rows[at]?.id ?? ''))
+    missing.forEach((received, at) => drawn.set(received, rows[at]?.id ?? ''))
   }
-  return new Map(batch.map((arrival) => [arrival, drawn.get(arrival) ?? '']))
+  return new Map(batch.map((received) => [received, drawn.get(received) ?? '']))
 }
 
-function entriesOf({ request, events }: Arrival, requestId: string, arrival: number): Entry[] {
+function entriesOf({ request, events }: ReceivedRequest, requestId: string, place: number): Entry[] {
   return events.map(({ event, eventId }) => ({
-    arrival,
+    place,
     requestId,
     event,
     eventId,
@@ -167,7 +167,7 @@ async function readTaken(client: PoolClient, leaders: Entry[]): Promise<Taken> {
   return new Map(rows.map((row) => [textOf(row.channel, row.dedupe_key), { eventId: row.event_id, comparable: row.comparable }]))
 }
 
-function receiptsOf({ verdict, events }: Arrival, entries: Entry[]): Stored & { verdict: Verdict } {
+function receiptsOf({ verdict, events }: ReceivedRequest, entries: Entry[]): Stored & { verdict: Verdict } {
   if (events.length === 0) return { verdict, receipts: verdict === 'accepted' ? [] : [{ kind: 'refused', eventId: null }] }
   const kinds = new Set(entries.map((entry) => entry.receipt))
   return {
@@ -178,8 +178,8 @@ function receiptsOf({ verdict, events }: Arrival, entries: Entry[]): Stored & { 
 
 async function storeRequests(
   client: PoolClient,
-  batch: readonly Arrival[],
-  requestIds: Map<Arrival, string>,
+  batch: readonly ReceivedRequest[],
+  requestIds: Map<ReceivedRequest, string>,
   stored: { verdict: Verdict }[],
 ): Promise<void> {
   const bodies = batch.map(({ request }) => Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength))
@@ -187,7 +187,7 @@ async function storeRequests(
     name: 'inbox-insert-requests',
     text: INSERT_REQUESTS,
     values: [
-      batch.map((arrival) => requestIds.get(arrival)),
+      batch.map((received) => requestIds.get(received)),
       batch.map(({ request }) => request.channel),
       batch.map(({ request }) => request.path),
       stored.map(({ verdict }) => verdict),

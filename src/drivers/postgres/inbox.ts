@@ -3,7 +3,7 @@ import type { InboundEvent, Verdict } from '../../core/inbound-event.ts'
 import { type Inbox, InboxFull, type RawRequest, type Receipt } from '../../ports/inbox.ts'
 import { grouped, QueueFull } from './group.ts'
 import { channelsWithSuspects, claimEvents, endEvent, endPoison } from './inbox-claim.ts'
-import { type Arrival, type Stored, writeArrivals } from './inbox-record.ts'
+import { type ReceivedRequest, type Stored, writeRequests } from './inbox-record.ts'
 import type { Pool } from './pool.ts'
 import { isDataError, sqlstateOf } from './sqlstate.ts'
 
@@ -29,17 +29,17 @@ const ROW_BYTES = 1_024
 
 /** The inbox over PostgreSQL: `record` needs the role rosh_ingest, `claim` and `end` need rosh_worker. */
 export function postgresInbox(pool: Pool, options: InboxOptions): PostgresInbox {
-  const group = grouped<Arrival, Stored>({
-    run: (batch) => writeArrivals(pool, batch, options.maxTries),
+  const group = grouped<ReceivedRequest, Stored>({
+    run: (batch) => writeRequests(pool, batch, options.maxTries),
     flights: 2,
     maxRows: MAX_ROWS,
     maxBytes: MAX_BYTES,
     maxWaitingRows: options.maxWaitingRows ?? MAX_WAITING_ROWS,
     maxWaitingBytes: options.maxWaitingBytes ?? MAX_WAITING_BYTES,
-    sizeOf: (arrival) => arrival.request.body.byteLength + ROW_BYTES * (1 + arrival.events.length),
+    sizeOf: (received) => received.request.body.byteLength + ROW_BYTES * (1 + received.events.length),
   })
   return {
-    record: (request, verdict, events) => record((arrival) => group.add(arrival), { request, verdict, events }),
+    record: (request, verdict, events) => record((received) => group.add(received), { request, verdict, events }),
     claim: (channel, limit, leaseMs) => claimEvents(pool, channel, { limit, leaseMs, suspects: false }),
     async suspects() {
       await endPoison(pool)
@@ -57,11 +57,11 @@ interface Heard {
   events: readonly InboundEvent[]
 }
 
-async function record(add: (arrival: Arrival) => Promise<Stored>, heard: Heard): Promise<Receipt[]> {
+async function record(add: (received: ReceivedRequest) => Promise<Stored>, heard: Heard): Promise<Receipt[]> {
   // The ids are drawn once: a write that is done again after a lost COMMIT recognises its own rows by them.
-  const arrival = { ...heard, events: heard.events.map((event) => ({ event, eventId: uuidv7() })) }
+  const received = { ...heard, events: heard.events.map((event) => ({ event, eventId: uuidv7() })) }
   try {
-    return (await add(arrival)).receipts
+    return (await add(received)).receipts
   } catch (error) {
     if (isDataError(error)) return quarantine(add, heard, error)
     throw asFull(error)
@@ -69,7 +69,7 @@ async function record(add: (arrival: Arrival) => Promise<Stored>, heard: Heard):
 }
 
 // What PostgreSQL cannot hold as text (a NUL in an id, an id too long for an index) is kept as raw bytes, and refused.
-async function quarantine(add: (arrival: Arrival) => Promise<Stored>, { request }: Heard, refusal: unknown): Promise<Receipt[]> {
+async function quarantine(add: (received: ReceivedRequest) => Promise<Stored>, { request }: Heard, refusal: unknown): Promise<Receipt[]> {
   const headers = { 'x-rosh-refused': `SQLSTATE ${sqlstateOf(refusal) ?? 'unknown'}` }
   const plain = { ...request, channel: null, path: printable(request.path), headers, sourceIp: null, traceparent: null }
   try {

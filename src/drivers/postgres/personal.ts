@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { canonicalJson } from '../../core/desired.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
 import type { Personal } from '../../ports/target.ts'
 import type { Pool, PoolClient } from './pool.ts'
 import type { Place, Sealer } from './sealed-column.ts'

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { canonicalJson, type Desired } from '../../core/desired.ts'
+import { canonicalJson } from '../../core/canonical-json.ts'
+import type { Desired } from '../../core/desired.ts'
 import { recordEvents } from './delivery-events.ts'
 import type { PoolClient } from './pool.ts'
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalJson, referenceOf } from '../../../src/core/desired.ts'
+import { canonicalJson } from '../../../src/core/canonical-json.ts'
+import { referenceOf } from '../../../src/core/desired.ts'
 import { addDecimals } from '../../../src/core/drift.ts'
 import { outboxIdOf, readIdentifier } from '../../../src/core/identifier.ts'
 import { isPositive, isWholePositive, majorFrom, minorFrom, quantityFrom } from '../../../src/core/money.ts'

@@ -1,4 +1,5 @@
-import { canonicalJson, type DesiredOrder } from '../../../src/core/desired.ts'
+import { canonicalJson } from '../../../src/core/canonical-json.ts'
+import type { DesiredOrder } from '../../../src/core/desired.ts'
 import { compareOrder } from '../../../src/core/drift.ts'
 import { foldOrder, type Observed } from '../../../src/core/fold.ts'
 import type { MemoryErpOrder } from '../../../src/drivers/memory/erp-book.ts'

@@ -109,11 +109,11 @@ export const BROKEN_ERPS: Broken<MemoryErpWorld>[] = [
       })),
   },
   {
-    breaks: 'Erp.changedDeliveries: of these channels alone, as they stand now',
+    breaks: 'Erp.changedPickings: of these channels alone, as they stand now',
     red: ['the deliveries of orders the hub created are told for their channel: ready, shipped, with the tracking number'],
     make: () =>
       changed((erp) => ({
-        changedDeliveries: (window, signal) => erp.changedDeliveries({ ...window, origins: ['mercadolibre:1001'] }, signal),
+        changedPickings: (window, signal) => erp.changedPickings({ ...window, origins: ['mercadolibre:1001'] }, signal),
       })),
   },
   {
