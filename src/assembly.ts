@@ -6,12 +6,14 @@ import { checkpointsOf } from './checkpoints.ts'
 import { type HttpClient, httpClient } from './drivers/http.ts'
 import { mercadolibreClient } from './drivers/mercadolibre/client.ts'
 import { mercadolibreMarketplace } from './drivers/mercadolibre/marketplace.ts'
+import { statusMapWith } from './drivers/mercadolibre/status-map.ts'
 import { secretPathWebhooks, signedWebhooks } from './drivers/mercadolibre/webhook.ts'
 import { type SkuMap, withMappedOrigins, withMappedSkus } from './drivers/mapped-skus.ts'
 import { odooErp } from './drivers/odoo/erp.ts'
 import { odooWebhookReader } from './drivers/odoo/webhook.ts'
 import { parisClient } from './drivers/paris/client.ts'
 import { parisMarketplace } from './drivers/paris/marketplace.ts'
+import { PARIS_STATUSES } from './drivers/paris/order.ts'
 import { parisWebhooks } from './drivers/paris/webhook.ts'
 import { postgresAuditChain } from './drivers/postgres/audit-reader.ts'
 import { accountsAdded, syncChannels } from './drivers/postgres/channels.ts'
@@ -172,6 +174,7 @@ function mercadolibre(config: Config, channel: Channel, http: HttpClient, accoun
     capabilities: channel.capabilities,
     timing: channel.timing,
     client,
+    statuses: statusMapWith(config.file.channels[channel.id]?.statusMap ?? {}),
   })
 }
 
@@ -183,6 +186,7 @@ function paris(config: Config, channel: Channel, http: HttpClient): Marketplace 
     capabilities: channel.capabilities,
     timing: channel.timing,
     lookUpByQuery: config.paris.simulated,
+    statuses: { ...PARIS_STATUSES, ...config.file.channels[channel.id]?.statusMap?.order },
   })
 }
 

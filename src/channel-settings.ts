@@ -73,7 +73,7 @@ export function channelProblems(config: Config): string[] {
         : [`routing rule "${rule.name}": ${to} is no marketplace and no channel`],
     ),
   )
-  return [...timings, ...strangers, ...targets, ...skuProblems(config)]
+  return [...timings, ...strangers, ...targets, ...skuProblems(config), ...statusProblems(config)]
 }
 
 export function concurrencyOf(config: Config, id: string): number {
@@ -87,5 +87,30 @@ function skuProblems(config: Config): string[] {
     const twice = ours.filter((sku, at) => ours.indexOf(sku) !== at).map((sku) => `two SKUs stand for ${sku}`)
     const chained = ours.filter((sku) => Object.hasOwn(skuMap, sku) && skuMap[sku] !== sku).map((sku) => `${sku} stands on both sides`)
     return [...new Set([...twice, ...chained])].map((problem) => `channels.${id}.skuMap: ${problem}`)
+  })
+}
+
+/** Axes that an order's status says, and other maps, by marketplace. */
+const SAID: Record<'mercadolibre' | 'paris', { axes: string[]; parts: string[]; elsewhere: string }> = {
+  mercadolibre: { axes: ['payment', 'lifecycle'], parts: ['shipment', 'pack'], elsewhere: 'its shipments say that: put it under shipment' },
+  paris: { axes: ['fulfilment', 'lifecycle'], parts: [], elsewhere: 'Paris shows paid orders alone' },
+}
+
+// One schema stands for all channels; an entry that nothing would read is no silent wish.
+function statusProblems(config: Config): string[] {
+  return channelsOf(config).flatMap(({ id, marketplace }) => {
+    const { order = {}, ...others } = config.file.channels[id]?.statusMap ?? {}
+    if (marketplace === 'odoo') return config.file.channels[id]?.statusMap ? [`channels.${id}.statusMap: only marketplaces have one`] : []
+    const { axes, parts, elsewhere } = SAID[marketplace]
+    return [
+      ...Object.keys(others).flatMap((part) =>
+        parts.includes(part) ? [] : [`channels.${id}.statusMap.${part}: the marketplace shows no ${part}; put the status under order`],
+      ),
+      ...Object.entries(order).flatMap(([word, meaning]) =>
+        Object.keys(meaning).flatMap((axis) =>
+          axes.includes(axis) ? [] : [`channels.${id}.statusMap.order.${word}.${axis}: not read; ${elsewhere}`],
+        ),
+      ),
+    ]
   })
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Fulfilment, Lifecycle, Payment } from './core/order.ts'
 
 const id = z.string().regex(/^[a-z]+:[A-Za-z0-9_-]{1,40}$/, 'a channel id such as `mercadolibre:1001` or `paris:main`')
 const ms = z.number().int().min(0).max(3_600_000)
@@ -7,6 +8,34 @@ const Timing = z
   .strictObject({ timeoutMs: ms.min(50), marginMs: ms.min(50), settleMs: ms, leaseMs: ms.min(200) })
   .partial()
   .describe('Milliseconds: hard limit of a request, longest wait between intent and first byte, settle window, lease')
+
+const status = z.string().min(1).max(120)
+const payment = oneOf('payment', Payment.options)
+const fulfilment = oneOf('fulfilment', Fulfilment.options)
+const lifecycle = oneOf('lifecycle', Lifecycle.options)
+
+const StatusMapSettings = z
+  .strictObject({
+    order: z
+      .record(status, z.strictObject({ payment, fulfilment, lifecycle }).partial())
+      .describe(
+        'By a status of its orders: `payment` and `lifecycle` at MercadoLibre, `fulfilment` and `lifecycle` at Paris. What is left out, the status does not say',
+      ),
+    shipment: z
+      .record(status, fulfilment.nullable())
+      .describe(
+        'MercadoLibre: the fulfilment by `status`, `status/substatus` or `status/prefix*` of a shipment; null says nothing of fulfilment',
+      ),
+    pack: z.record(status, lifecycle).describe('MercadoLibre: the lifecycle by the status of a pack'),
+  })
+  .partial()
+  .describe(
+    'What statuses of this marketplace mean, added to the map that the hub brings, or in place of its entries. Orders that showed one before: `rosh retry`',
+  )
+
+function oneOf<const Words extends readonly string[]>(axis: string, words: Words) {
+  return z.enum(words, { error: ({ input }) => `${JSON.stringify(input)} is no ${axis}; it takes ${words.join(', ')}` })
+}
 
 const ChannelSettings = z.strictObject({
   enabled: z.boolean().default(true).describe('Whether anything is sent to or read from it'),
@@ -23,6 +52,7 @@ const ChannelSettings = z.strictObject({
     .describe(
       'SKUs of this account and, for each, the one of Odoo; used both ways, for orders and stock. What is not in it has one name in both',
     ),
+  statusMap: StatusMapSettings.optional(),
   timing: Timing.optional(),
 })
 

@@ -143,6 +143,31 @@ channels: { 'paris:main': { skuMap: { A: X, B: X, X: Y } } }`)
     expect(channelProblems(load({ ROSH_CONFIG: yaml(`channels: { 'paris:main': { skuMap: { A: X, B: B } } }`) }))).toEqual([])
   })
 
+  test('a status map with an unknown word, or with an entry that nothing reads, is named with what it takes', () => {
+    const of = (channel: string, map: string) => ({
+      ROSH_CONFIG: yaml(`\nmercadolibre: { accounts: ['1001'] }\nchannels: { '${channel}': { statusMap: ${map} } }`),
+    })
+    expect(problemsOf(of('mercadolibre:1001', '{ shipment: { in_customs: shiped, lost: null } }'))).toEqual([
+      expect.stringMatching(
+        /channels\.mercadolibre:1001\.statusMap\.shipment\.in_customs: "shiped" is no fulfilment; it takes none, .*shipped/,
+      ),
+    ])
+    expect(problemsOf(of('paris:main', '{ order: { x: { lifecycle: done, state: 1 } } }'))).toHaveLength(2)
+    const problems = (channel: string, map: string) => channelProblems(load(of(channel, map)))
+    expect(
+      problems('mercadolibre:1001', '{ shipment: { in_customs: shipped }, pack: { p: open }, order: { o: { payment: paid } } }'),
+    ).toEqual([])
+    expect(problems('paris:main', '{ order: { x: { lifecycle: open, fulfilment: shipped } } }')).toEqual([])
+    expect(problems('odoo', '{ order: {} }')).toEqual(['channels.odoo.statusMap: only marketplaces have one'])
+    expect(problems('paris:main', '{ shipment: { x: shipped }, order: { y: { payment: paid } } }')).toEqual([
+      'channels.paris:main.statusMap.shipment: the marketplace shows no shipment; put the status under order',
+      'channels.paris:main.statusMap.order.y.payment: not read; Paris shows paid orders alone',
+    ])
+    expect(problems('mercadolibre:1001', '{ order: { x: { fulfilment: shipped } } }')).toEqual([
+      'channels.mercadolibre:1001.statusMap.order.x.fulfilment: not read; its shipments say that: put it under shipment',
+    ])
+  })
+
   test('a lease that is too short, a stranger and a rule that leads nowhere are named', () => {
     const bad = yaml(`
 channels: { odoo: { timing: { leaseMs: 300 } }, 'mercadolibre:9': {} }

@@ -8,6 +8,7 @@ import { postgresAudit } from './drivers/postgres/audit.ts'
 import { accountsAdded, channelNames } from './drivers/postgres/channels.ts'
 import { postgresDeadLetters } from './drivers/postgres/dead-letters.ts'
 import { postgresFailedOrders } from './drivers/postgres/failed-orders.ts'
+import { postgresInbox } from './drivers/postgres/inbox.ts'
 import { postgresOrderStore } from './drivers/postgres/order-store.ts'
 import { postgresOrderTrace } from './drivers/postgres/order-trace.ts'
 import { keptPlanSettings } from './drivers/postgres/plan-settings.ts'
@@ -45,6 +46,7 @@ export async function openDesk(given: Config, databaseUrl: string) {
   }
   const erp = await odooErp(odooOptions(config, channels))
   const audit = postgresAudit(operator)
+  const inbox = postgresInbox(worker, { maxTries: config.variables.OUTBOX_MAX_ATTEMPTS })
   return {
     trace: postgresOrderTrace(reader),
     erp,
@@ -52,6 +54,7 @@ export async function openDesk(given: Config, databaseUrl: string) {
     failed: postgresFailedOrders(reader),
     metrics: postgresSyncMetrics(reader),
     channels: channelNames(reader),
+    inbox,
     orders: { replan: async (orderId: string) => (await hubStore())?.replan(orderId) ?? 0 },
     async reread(of: QuarantineOf) {
       const store = await hubStore()
@@ -71,7 +74,7 @@ export async function openDesk(given: Config, databaseUrl: string) {
     tokens: apiTokens(operator),
     clock: systemClock,
     async close() {
-      await audit.drain()
+      await Promise.all([audit.drain(), inbox.drain()])
       await Promise.all([erp.close(), reader.end(), operator.end(), worker.end()])
     },
   }

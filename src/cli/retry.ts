@@ -7,7 +7,9 @@ export const registerRetry: Register = (program, context) => {
   program
     .command('retry')
     .argument('<order>', 'any identifier of the order')
-    .description('put the newest dead letter of each of the order’s bindings back, and plan what is owed and missing')
+    .description(
+      'put the newest dead letter of each of the order’s bindings back, plan what is owed and missing, fetch again what showed an unmapped status',
+    )
     .option('--reason <text>', 'kept in the audit log')
     .option('--json', 'print one JSON object')
     .action(async (orderId: string, options: { reason?: string; json?: boolean }) => {
@@ -30,7 +32,9 @@ function sentenceOf(answer: RetryAnswer, orderId: string): string {
       )
       if (answer.changed === 0) return `nothing to retry; nothing changed${left}${stays.join('')}`
       const out = healed.map((erpId) => `the ERP order ${erpId} left quarantine`)
-      return `${[...answer.replayed, ...out, ...(answer.planned > 0 ? [`${answer.planned} newly planned`] : [])].join(', ')}: put back, delivery follows${left}${stays.join('')}`
+      const back = [...answer.replayed, ...out, ...(answer.planned > 0 ? [`${answer.planned} newly planned`] : [])].join(', ')
+      const again = answer.refetched.length > 0 ? ['the order is fetched again'] : []
+      return `${[...(back === '' ? [] : [`${back}: put back, delivery follows`]), ...again].join('; ')}${left}${stays.join('')}`
     }
     case 'ambiguous':
       return `"${orderId}" may mean several orders; name one of them: ${answer.candidates.map((c) => c.known).join(', ')}`

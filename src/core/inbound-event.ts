@@ -21,6 +21,9 @@ export function orderPointer(externalId: string): string {
   return `/orders/${externalId}`
 }
 
+/** Topic of an event that no sender sent: a person asked for the order to be fetched again. */
+export const REFETCH_TOPIC = 'refetch'
+
 export const INBOUND_STATES = ['pending', 'applied', 'ignored', 'dead'] as const
 export type InboundState = (typeof INBOUND_STATES)[number]
 export type InboundIgnore = 'stale-event' | 'coalesced' | 'irrelevant-topic' | 'foreign-account' | 'unchanged'

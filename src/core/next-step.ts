@@ -97,7 +97,12 @@ const RULES: Record<CauseCode, Rule> = {
   'inbound-dead': { kind: 'fix-then-replay', sentence: () => 'Remove the cause that is named, then replay.', call: 'replay' },
   'stale-event': { kind: 'none', sentence: () => 'Nothing: it is older than what the hub holds and was ignored on purpose.' },
   'illegal-transition': { kind: 'person-decides', sentence: () => 'A person decides which state is right.' },
-  'unmapped-status': { kind: 'extend-map', sentence: () => 'Add the status to the status map (it is data), then replay.', call: 'retry' },
+  'unmapped-status': {
+    kind: 'extend-map',
+    sentence: () =>
+      'Say what the status means (`statusMap` of the marketplace’s channel in hub.yaml), start the hub anew, then retry: the order is fetched again.',
+    call: 'retry',
+  },
   'erp-write-failing': { kind: 'fix-then-replay', sentence: () => 'Remove what the ERP complains of, then replay.', call: 'replay' },
   'erp-conflict': { kind: 'person-decides', sentence: () => 'A person changed the ERP order: decide which side is right.' },
   'totals-mismatch': { kind: 'fix-then-replay', sentence: () => 'Fix taxes or prices in the ERP, then replay.', call: 'replay' },

@@ -1,5 +1,6 @@
 import { attemptSays } from './attempt-evidence.ts'
 import { ODOO_CHANNEL } from './channel.ts'
+import { REFETCH_TOPIC } from './inbound-event.ts'
 import type { OrderFacts } from './order-facts.ts'
 import { codeWord, plainLine } from './untrusted.ts'
 
@@ -58,7 +59,10 @@ function ofInbound(facts: OrderFacts): TimelineEntry[] {
     const received = {
       ...base,
       at: e.receivedAt,
-      what: `webhook ${codeWord(e.topic)} received${e.conflict ? ', in conflict with an earlier body' : ''}`,
+      what:
+        e.topic === REFETCH_TOPIC
+          ? 'asked to fetch the order again'
+          : `webhook ${codeWord(e.topic)} received${e.conflict ? ', in conflict with an earlier body' : ''}`,
     }
     const end = [e.reason, e.cause].filter((w) => w !== null).join(', ')
     return e.endedAt === null ? [received] : [received, { ...base, at: e.endedAt, what: `event ${e.state}${end ? ` (${end})` : ''}` }]

@@ -17,6 +17,7 @@ test('what is told back to the origin stands on the origin, once', async () => {
     resolve: () => Promise.resolve({ kind: 'found', orderId: '1', focus: null }),
     facts: () => Promise.resolve(given),
     factsOfUnapplied: () => Promise.resolve(given),
+    unmapped: () => Promise.resolve([]),
   }
   const status = await orderStatus('2000001', { trace, erp: null })
   expect(status.kind === 'status' && status.systems).toMatchObject([

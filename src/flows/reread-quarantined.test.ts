@@ -74,6 +74,7 @@ describe('an ERP order in quarantine', () => {
         deadLetters: postgresDeadLetters(operator),
         orders: store,
         reread: (of) => rereadQuarantined(of, { ...ports, ...over }, never),
+        inbox: { record: () => Promise.resolve([]) },
         audit: postgresAudit(operator),
         clock: ports.clock,
       },

@@ -5,9 +5,10 @@ import type { DeadLetterRef, DeadLetters, LetterState, Replay } from '../ports/d
 import type { OrderStore, QuarantineOf } from '../ports/order-store.ts'
 import type { Candidate, OrderTrace, Resolved } from '../ports/order-trace.ts'
 import { audited, type AuditPorts, recorded } from './audited.ts'
+import { type RefetchPorts, refetchUnmapped } from './refetch-unmapped.ts'
 import { NOT_IN_QUARANTINE, type Reread } from './reread-quarantined.ts'
 
-export interface RetryPorts extends AuditPorts {
+export interface RetryPorts extends AuditPorts, RefetchPorts {
   trace: OrderTrace
   deadLetters: DeadLetters
   orders: Pick<OrderStore, 'replan'>
@@ -38,6 +39,8 @@ export type RetryAnswer =
       planned: number
       /** What reading the ERP order again changed, for one in quarantine. */
       reread: Reread
+      /** Ids of the events that have the order fetched again, since a status was not understood. */
+      refetched: string[]
       refused: { outboxId: string; reason: string }[]
       now: Standing[]
       operationId: string
@@ -50,7 +53,8 @@ export type RetryAnswer =
 
 /**
  * The newest dead letter of each of the order's bindings and its dead inbound events go back to pending, an ERP order in quarantine is read again,
- * and what is owed and was never planned is planned. Answers what really changed: nothing changed is no success.
+ * what is owed and was never planned is planned, and what shows a status that no map knew is fetched again. Answers what really changed: nothing
+ * changed is no success.
  */
 export async function retryFailedSync(request: RetryRequest, ports: RetryPorts): Promise<RetryAnswer> {
   const elapsedMs = ports.clock.stopwatch()
@@ -72,10 +76,11 @@ async function retry(request: RetryRequest, ports: RetryPorts): Promise<RetryAns
   const { orderId } = resolved
   const result = await audited(ports, {
     intent: intentOf(request, true, { kind: 'order', id: orderId }),
-    run: async () => {
+    run: async (operationId) => {
       const replays = await ports.deadLetters.replayOrder(orderId)
       const reread = await ports.reread({ orderId })
-      return { replays, reread, planned: reread.planned + (await ports.orders.replan(orderId)) }
+      const planned = reread.planned + (await ports.orders.replan(orderId))
+      return { replays, reread, planned, refetched: await refetchUnmapped(orderId, operationId, ports) }
     },
     outcomeOf,
   })
@@ -90,7 +95,7 @@ async function retryQuarantined(request: RetryRequest, quarantineIds: readonly s
     intent: intentOf(request, true, { kind: 'erp_quarantine', id: quarantineIds.join(', ') }),
     run: async () => {
       const reread = await ports.reread({ quarantineIds })
-      return { replays: [], reread, planned: reread.planned }
+      return { ...NOTHING, reread, planned: reread.planned }
     },
     outcomeOf,
   })
@@ -110,7 +115,7 @@ async function retryLetters(request: RetryRequest, letters: readonly DeadLetterR
   if (!dead) return { kind: 'unknown', nearest: [] }
   const result = await audited(ports, {
     intent: intentOf(request, true, { kind: dead.ref.table, id: dead.ref.id, expectedVersion: String(dead.stateVersion) }),
-    run: async () => ({ replays: [await ports.deadLetters.replay(dead.ref, dead.stateVersion)], reread: NOT_IN_QUARANTINE, planned: 0 }),
+    run: async () => ({ ...NOTHING, replays: [await ports.deadLetters.replay(dead.ref, dead.stateVersion)] }),
     outcomeOf,
   })
   if (result.kind === 'unaudited') return { kind: 'unaudited' }
@@ -134,29 +139,35 @@ interface Done {
   replays: readonly Replay[]
   reread: Reread
   planned: number
+  refetched: string[]
 }
 
-function outcomeOf({ replays, reread, planned }: Done): { result: 'ok' | 'error'; errorCode?: string; effect: Record<string, unknown> } {
-  const replayed = replays.filter((r) => r.kind === 'replayed').map(idOf)
-  const effect = { replayed, planned, ...(reread.healed.length > 0 ? { left_quarantine: reread.healed } : {}) }
-  const changed = replayed.length + planned + reread.healed.length
-  return changed > 0 ? { result: 'ok', effect } : { result: 'error', errorCode: 'nothing-to-retry', effect }
+const NOTHING: Done = { replays: [], reread: NOT_IN_QUARANTINE, planned: 0, refetched: [] }
+
+const replayedBy = ({ replays }: Done): string[] => replays.filter((r) => r.kind === 'replayed').map(idOf)
+const changedBy = (done: Done): number => replayedBy(done).length + done.planned + done.reread.healed.length + done.refetched.length
+
+function outcomeOf(done: Done): { result: 'ok' | 'error'; errorCode?: string; effect: Record<string, unknown> } {
+  const { reread, planned, refetched } = done
+  const effect = {
+    replayed: replayedBy(done),
+    planned,
+    ...(reread.healed.length > 0 ? { left_quarantine: reread.healed } : {}),
+    ...(refetched.length > 0 ? { refetched } : {}),
+  }
+  return changedBy(done) > 0 ? { result: 'ok', effect } : { result: 'error', errorCode: 'nothing-to-retry', effect }
 }
 
-function answerOf(
-  { replays, reread, planned }: Done,
-  now: readonly LetterState[],
-  about: { operationId: string; recorded: boolean },
-): RetryAnswer {
-  const replayed = replays.filter((r) => r.kind === 'replayed').map(idOf)
-  const changed = replayed.length + planned + reread.healed.length
+function answerOf(done: Done, now: readonly LetterState[], about: { operationId: string; recorded: boolean }): RetryAnswer {
+  const changed = changedBy(done)
   return {
     kind: changed > 0 ? 'retried' : 'nothing-to-retry',
     changed,
-    replayed,
-    planned,
-    reread,
-    refused: replays.flatMap((r) => (r.kind === 'refused' ? [{ outboxId: idOf(r), reason: r.reason }] : [])),
+    replayed: replayedBy(done),
+    planned: done.planned,
+    reread: done.reread,
+    refetched: done.refetched,
+    refused: done.replays.flatMap((r) => (r.kind === 'refused' ? [{ outboxId: idOf(r), reason: r.reason }] : [])),
     now: now.map((s) => ({ outboxId: outboxIdOf(s.ref.table, s.ref.id), channel: s.channel, state: s.state, cause: s.cause })),
     ...about,
   }

@@ -35,6 +35,11 @@ export interface OrderTrace {
   resolve(typed: TypedIdentifier): Promise<Resolved>
   /** Facts of a silver order. Null when it is gone. Newest 50 deliveries, events, observations and changes; newest 50 attempts of each. */
   facts(orderId: string, typed: string, focus: Focus | null): Promise<OrderFacts | null>
+  /**
+   * What shows the order in a status that no map knows, in the newest word of each system: pointers that `fetchOrder` takes, each leading to the
+   * whole sale. None of which an event waits.
+   */
+  unmapped(orderId: string): Promise<{ channel: string; resource: string; orderKey: string }[]>
   /** Facts of what no silver order bears: channels, workers, cursors, and the rows that `resolve` named; of a delivery of stock its binding and versions. */
   factsOfUnapplied(unapplied: Unapplied, typed: string, focus: Focus | null): Promise<OrderFacts>
 }

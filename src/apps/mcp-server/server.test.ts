@@ -52,6 +52,7 @@ beforeEach(async () => {
     channels: channelNames(pool),
     orders: { replan: () => Promise.resolve(0) },
     reread: () => Promise.resolve(NOT_IN_QUARANTINE),
+    inbox: { record: () => Promise.resolve([]) },
     personal: null,
     seal: hmacPlanSeal(new Uint8Array(32).fill(3)),
     audit: postgresAudit(pool),

@@ -6,6 +6,7 @@ import type { ChannelNames } from '../../ports/channel-names.ts'
 import type { DeadLetters } from '../../ports/dead-letters.ts'
 import type { Erp } from '../../ports/erp.ts'
 import type { FailedOrders } from '../../ports/failed-orders.ts'
+import type { Inbox } from '../../ports/inbox.ts'
 import type { OrderStore, QuarantineOf } from '../../ports/order-store.ts'
 import type { OrderTrace } from '../../ports/order-trace.ts'
 import type { PlanSeal } from '../../ports/plan-seal.ts'
@@ -24,6 +25,8 @@ export interface ToolPorts {
   orders: Pick<OrderStore, 'replan'>
   /** Reads what is in quarantine of an order again, at once. */
   reread(of: QuarantineOf): Promise<Reread>
+  /** Where a repair has an order fetched again. */
+  inbox: Pick<Inbox, 'record'>
   /** Personal fields of an order, for the scope `orders.pii` alone; null where they cannot be opened. */
   personal: ((orderId: string) => Promise<Personal | null>) | null
   /** Null: no key to seal plans with is configured, and then nothing is drained. */

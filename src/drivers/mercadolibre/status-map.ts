@@ -2,11 +2,11 @@ import type { Fulfilment, Lifecycle, Payment } from '../../core/order.ts'
 
 /** What an order's own status says; an absent axis is not said. */
 export interface OrderMeaning {
-  payment?: Payment
-  lifecycle?: Lifecycle
+  payment?: Payment | undefined
+  lifecycle?: Lifecycle | undefined
 }
 
-/** The maps are data: settings may add to them or overwrite them. */
+/** The maps are data: settings add to them and overwrite them. */
 export interface StatusMap {
   order: Readonly<Record<string, OrderMeaning>>
   /**
@@ -48,6 +48,15 @@ export const defaultStatusMap: StatusMap = {
     cancelled: null,
   },
   pack: { released: 'open', error: 'open', pending_cancel: 'cancel_requested', cancelled: 'cancelled' },
+}
+
+/** The hub's own map with these entries added, or in place of its own. */
+export function statusMapWith(added: { [Part in keyof StatusMap]?: StatusMap[Part] | undefined }): StatusMap {
+  return {
+    order: { ...defaultStatusMap.order, ...added.order },
+    shipment: { ...defaultStatusMap.shipment, ...added.shipment },
+    pack: { ...defaultStatusMap.pack, ...added.pack },
+  }
 }
 
 /** Handed over by the seller, although the status still says ready: only where the parcel goes through a hub. */

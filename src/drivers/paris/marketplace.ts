@@ -6,7 +6,7 @@ import type { Fetched, Marketplace } from '../../ports/marketplace.ts'
 import type { Wanted } from '../../ports/target.ts'
 import type { ParisClient } from './client.ts'
 import { createdOrders } from './list.ts'
-import { fetchedOf, ParisOrder } from './order.ts'
+import { fetchedOf, PARIS_STATUSES, ParisOrder, type ParisStatusMap } from './order.ts'
 import { lookUpOrder, nextForOrder, type OrderTarget, sendOrder } from './order-target.ts'
 
 export interface ParisParts {
@@ -18,12 +18,20 @@ export interface ParisParts {
   timing: ChannelTiming
   /** The server filters `GET /orders` by `external_ref`, which the contract does not promise; false unless told. */
   lookUpByQuery?: boolean
+  statuses?: ParisStatusMap
 }
 
 /** A Paris account by its mock contract: orders without prices, currency or version, and no stock. */
-export function parisMarketplace({ channel, client, capabilities, timing, lookUpByQuery = false }: ParisParts): Marketplace {
+export function parisMarketplace({
+  channel,
+  client,
+  capabilities,
+  timing,
+  lookUpByQuery = false,
+  statuses = PARIS_STATUSES,
+}: ParisParts): Marketplace {
   const limited: ParisClient = { call: (schema, request) => client.call(schema, { timeoutMs: timing.timeoutMs, ...request }) }
-  const target: OrderTarget = { client: limited, capabilities, lookUpByQuery }
+  const target: OrderTarget = { client: limited, capabilities, lookUpByQuery, statuses }
   return {
     channel,
     capabilities,
@@ -35,7 +43,7 @@ export function parisMarketplace({ channel, client, capabilities, timing, lookUp
       if (!isOrder(wanted)) throw new IntegrationError('unsupported', { summary: 'Paris takes no stock by this contract' })
       return sendOrder(target, { wanted, operation, requestId }, signal)
     },
-    fetchOrder: (resource, log, signal) => fetchOrder(limited, resource, log, signal),
+    fetchOrder: (resource, log, signal) => fetchOrder(target, resource, log, signal),
     listChanged: (sinceIso, page, signal) => createdOrders(limited, { sinceIso, page }, signal),
     missedEvents: () => Promise.resolve({ kind: 'events', events: [] }), // Paris keeps no list of what it could not deliver
   }
@@ -43,10 +51,10 @@ export function parisMarketplace({ channel, client, capabilities, timing, lookUp
 
 const isOrder = (wanted: Wanted): wanted is Wanted & { desired: DesiredOrder } => wanted.desired.kind === 'order'
 
-async function fetchOrder(client: ParisClient, resource: string, log: AttemptLog, signal: AbortSignal): Promise<Fetched> {
+async function fetchOrder({ client, statuses }: OrderTarget, resource: string, log: AttemptLog, signal: AbortSignal): Promise<Fetched> {
   const path = `/orders/${idIn(resource)}`
   const order = await log.read('fetch order', (requestId) => client.call(ParisOrder, { method: 'GET', path, requestId, signal }))
-  return fetchedOf(order)
+  return fetchedOf(order, statuses)
 }
 
 // Built from a whitelist, never from the pointer's text.

@@ -10,13 +10,14 @@ import type { AttemptLog } from '../../ports/attempt-log.ts'
 import type { Sent, Shown, Wanted } from '../../ports/target.ts'
 import type { ParisClient } from './client.ts'
 import { listOrders, PAGE_SIZE, PAGE_STEP } from './list.ts'
-import { fetchedOf, meaningOf, PARIS_ID, ParisOrder, type ParisRow } from './order.ts'
+import { fetchedOf, meaningOf, PARIS_ID, ParisOrder, type ParisRow, type ParisStatusMap } from './order.ts'
 
 export interface OrderTarget {
   client: ParisClient
   capabilities: Capabilities
   /** The server filters `GET /orders` by `external_ref`: an addition to the contract. */
   lookUpByQuery: boolean
+  statuses: ParisStatusMap
 }
 
 type WantedOrder = Wanted & { desired: DesiredOrder }
@@ -26,15 +27,16 @@ const CLOCK_SLACK_MS = 3_600_000
 
 /** By id when it is known, else by our reference. */
 export async function lookUpOrder(target: OrderTarget, wanted: Wanted, log: AttemptLog, signal: AbortSignal): Promise<Shown> {
-  if (wanted.externalId !== null) return lookUpById(target.client, wanted.externalId, log, signal)
+  if (wanted.externalId !== null) return lookUpById(target, wanted.externalId, log, signal)
   const rows = await (target.lookUpByQuery ? rowsByQuery : rowsByPaging)(target.client, wanted, log, signal)
-  return shownOfRows(rows)
+  return shownOfRows(rows, target.statuses)
 }
 
-async function lookUpById(client: ParisClient, externalId: string, log: AttemptLog, signal: AbortSignal): Promise<Shown> {
+async function lookUpById({ client, statuses }: OrderTarget, externalId: string, log: AttemptLog, signal: AbortSignal): Promise<Shown> {
   const path = pathOf(externalId)
   try {
-    return shownOf(await log.read('look up by id', (requestId) => client.call(ParisOrder, { method: 'GET', path, requestId, signal })))
+    const order = await log.read('look up by id', (requestId) => client.call(ParisOrder, { method: 'GET', path, requestId, signal }))
+    return shownOf(order, statuses)
   } catch (error) {
     if (error instanceof IntegrationError && saysAbsent(error)) return { kind: 'absent' }
     throw error
@@ -73,15 +75,15 @@ async function rowsByPaging(client: ParisClient, wanted: Wanted, log: AttemptLog
 }
 
 /** Of several orders with one reference the oldest is ours; the count says that there are more. */
-function shownOfRows(rows: ParisRow[]): Shown {
+function shownOfRows(rows: ParisRow[], statuses: ParisStatusMap): Shown {
   const oldest = rows.reduceRight<ParisRow | undefined>(
     (first, row) => (first === undefined || Date.parse(row.created_at) < Date.parse(first.created_at) ? row : first),
     undefined,
   )
   if (oldest === undefined) return { kind: 'absent' }
   const parsed = ParisOrder.safeParse(oldest)
-  const live = rows.filter((row) => !isCancelled(row)).map((row) => row.id)
-  if (parsed.success) return { ...shownOf(parsed.data, rows.length), ...(live.length > 1 ? { copies: live } : {}) }
+  const live = rows.filter((row) => !isCancelled(row, statuses)).map((row) => row.id)
+  if (parsed.success) return { ...shownOf(parsed.data, statuses, rows.length), ...(live.length > 1 ? { copies: live } : {}) }
   const field = parsed.error.issues[0]?.path.join('.') ?? ''
   throw new IntegrationError('malformed-response', {
     summary: `the order with our reference does not fit its schema at "${field}"`,
@@ -89,13 +91,13 @@ function shownOfRows(rows: ParisRow[]): Shown {
   })
 }
 
-function isCancelled(row: ParisRow): boolean {
+function isCancelled(row: ParisRow, statuses: ParisStatusMap): boolean {
   const parsed = ParisOrder.safeParse(row)
-  return parsed.success && meaningOf(parsed.data.status)?.lifecycle === 'cancelled'
+  return parsed.success && meaningOf(statuses, parsed.data.status)?.lifecycle === 'cancelled'
 }
 
-function shownOf(order: ParisOrder, orders = 1): Shown & { kind: 'found' } {
-  const meaning = meaningOf(order.status)
+function shownOf(order: ParisOrder, statuses: ParisStatusMap, orders = 1): Shown & { kind: 'found' } {
+  const meaning = meaningOf(statuses, order.status)
   return {
     kind: 'found',
     externalId: order.id,
@@ -147,7 +149,7 @@ function refusalOf(capabilities: Capabilities, desired: DesiredOrder): Step | un
 
 /** One request. What the answer shows decides whether it was enough. */
 export async function sendOrder(
-  { client, capabilities }: OrderTarget,
+  { client, capabilities, statuses }: OrderTarget,
   { wanted, operation, requestId }: { wanted: WantedOrder; operation: Operation; requestId: string },
   signal: AbortSignal,
 ): Promise<Sent> {
@@ -159,7 +161,8 @@ export async function sendOrder(
   // An answer about somebody else's order is no answer about ours: a look-up decides.
   if (order.external_ref && order.external_ref !== wanted.reference)
     throw new IntegrationError('malformed-response', { summary: 'the answer shows an order with another reference' })
-  return { externalId: order.id, shown: shownOf(order), told: { resource: pathOf(order.id), fetched: fetchedOf(order) } }
+  const told = { resource: pathOf(order.id), fetched: fetchedOf(order, statuses) }
+  return { externalId: order.id, shown: shownOf(order, statuses), told }
 }
 
 type Call = { method: 'POST' | 'PUT'; path: string; body: string }

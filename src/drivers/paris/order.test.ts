@@ -15,7 +15,7 @@ const raw = {
   created_at: '2026-11-20T12:00:00-03:00',
   updated_at: '2026-11-21T12:00:00Z',
 }
-const fragment = (over: object = {}) => orderFragment(ParisOrder.parse({ ...raw, ...over }))
+const fragment = (over: object = {}) => orderFragment(ParisOrder.parse({ ...raw, ...over }), PARIS_STATUSES)
 const shown = (...statuses: string[]) =>
   foldOrder(
     'paris:main',

@@ -37,12 +37,15 @@ export const ParisRow = z.looseObject({ id: z.string(), external_ref: z.unknown(
 export type ParisRow = z.infer<typeof ParisRow>
 
 interface Meaning {
-  lifecycle: Lifecycle
-  fulfilment?: Fulfilment
+  lifecycle?: Lifecycle | undefined
+  fulfilment?: Fulfilment | undefined
 }
 
-/** What Paris's words for a status mean. Data: a status that is not here is kept raw and shown as unknown. */
-export const PARIS_STATUSES: Readonly<Record<string, Meaning>> = {
+/** What Paris's words for a status mean; an absent axis is not said. Data: a status that is not here is kept raw and shown as unknown. */
+export type ParisStatusMap = Readonly<Record<string, Meaning>>
+
+/** The hub's own; settings add to it and overwrite it. */
+export const PARIS_STATUSES: ParisStatusMap = {
   created: { lifecycle: 'open', fulfilment: 'to_prepare' },
   accepted: { lifecycle: 'open', fulfilment: 'to_prepare' },
   confirmed: { lifecycle: 'open', fulfilment: 'to_prepare' },
@@ -53,21 +56,21 @@ export const PARIS_STATUSES: Readonly<Record<string, Meaning>> = {
   cancelled: { lifecycle: 'cancelled' },
 }
 
-export function meaningOf(status: string): Meaning | undefined {
-  return Object.hasOwn(PARIS_STATUSES, status) ? PARIS_STATUSES[status] : undefined
+export function meaningOf(statuses: ParisStatusMap, status: string): Meaning | undefined {
+  return Object.hasOwn(statuses, status) ? statuses[status] : undefined
 }
 
 /** An order as a fetch brings it. */
-export function fetchedOf(order: ParisOrder): Fetched {
+export function fetchedOf(order: ParisOrder, statuses: ParisStatusMap): Fetched {
   const buyerName = order.buyer.trim()
-  return { orderKey: order.id, fragments: [orderFragment(order)], personal: buyerName === '' ? null : { buyerName } }
+  return { orderKey: order.id, fragments: [orderFragment(order, statuses)], personal: buyerName === '' ? null : { buyerName } }
 }
 
 const LONGEST_RAW_STATUS = 120
 
 /** The fragment of an order. The contract has no version, so the fetch number orders what was seen and the rank guards it. */
-export function orderFragment(order: ParisOrder): Fragment {
-  const meaning = meaningOf(order.status)
+export function orderFragment(order: ParisOrder, statuses: ParisStatusMap): Fragment {
+  const meaning = meaningOf(statuses, order.status)
   const flags: Flag[] = meaning ? [] : ['unknown_status']
   const reference: Identifier[] = order.external_ref ? [{ kind: 'reference', value: shortened(order.external_ref.toUpperCase(), 200) }] : []
   return {
@@ -77,7 +80,7 @@ export function orderFragment(order: ParisOrder): Fragment {
     version: null,
     identifiers: [{ kind: 'marketplace-order', value: order.id }, { kind: 'marketplace-order', value: `PARIS-${order.id}` }, ...reference],
     payment: 'paid', // the contract shows paid orders only
-    ...(meaning ? { lifecycle: meaning.lifecycle } : {}),
+    ...(meaning?.lifecycle ? { lifecycle: meaning.lifecycle } : {}),
     ...(meaning?.fulfilment ? { fulfilment: meaning.fulfilment } : {}),
     flags,
     lines: order.items.map(({ sku, qty }, i) => ({ lineId: `${order.id}-${i + 1}`, sku, quantity: qty, unitPriceMinor: null })),

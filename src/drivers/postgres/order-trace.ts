@@ -13,13 +13,14 @@ import {
   readTrouble,
   stockRows,
 } from './trace-order-rows.ts'
-import { eventsById, eventsOfOrder, readHistory, readRefusals, readSilver } from './trace-silver-rows.ts'
+import { eventsById, eventsOfOrder, readHistory, readRefusals, readSilver, unmappedOf } from './trace-silver-rows.ts'
 
 /** The trace over PostgreSQL. Its statements run side by side on the pool, each an index look-up with a bound. */
 export function postgresOrderTrace(pool: Pool): OrderTrace {
   return {
     resolve: (typed) => resolve(pool, typed),
     facts: (orderId, typed, focus) => facts(pool, orderId, typed, focus),
+    unmapped: (orderId) => unmappedOf(pool, orderId),
     factsOfUnapplied: (unapplied, typed, focus) => factsOfUnapplied(pool, unapplied, typed, focus),
   }
 }

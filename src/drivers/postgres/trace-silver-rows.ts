@@ -1,3 +1,4 @@
+import { orderPointer } from '../../core/inbound-event.ts'
 import type { InboundFact, ObservationFact, RefusalFact, SilverChange, SilverFact } from '../../core/order-facts.ts'
 import type { Pool } from './pool.ts'
 import { prepared } from './prepared.ts'
@@ -62,6 +63,29 @@ export async function eventsById(pool: Pool, ids: readonly string[]): Promise<In
     [ids],
   )
   return rows
+}
+
+// The newest word of an entity in the order of the fold; one that said nothing of flags leaves them as they were. Where a part alone (a shipment,
+// a pack) is not understood, any order of the sale leads to it.
+export async function unmappedOf(pool: Pool, orderId: string): Promise<{ channel: string; resource: string; orderKey: string }[]> {
+  return prepared(
+    pool,
+    'unmapped',
+    `WITH said AS (
+       SELECT DISTINCT ON (channel, entity, external_id) channel, entity, external_id, fetch_no, body -> 'flags' ? 'unknown_status' AS unknown, body ->> 'orderKey' AS order_key
+       FROM observation WHERE order_id = $1 AND channel <> 'odoo' AND body ? 'flags'
+       ORDER BY channel, entity, external_id, source_version DESC NULLS LAST, fetch_no DESC
+     ), ranked AS (
+       SELECT *, bool_or(unknown) OVER (PARTITION BY channel) AS any_unknown,
+              row_number() OVER (PARTITION BY channel, entity ORDER BY unknown DESC, fetch_no DESC) AS place
+       FROM said
+     )
+     SELECT r.channel, $2 || r.external_id AS resource, r.order_key AS "orderKey" FROM ranked r
+     WHERE r.entity = 'order' AND r.any_unknown AND (r.unknown OR r.place = 1)
+       AND NOT EXISTS (SELECT FROM inbound_event e WHERE e.channel = r.channel AND e.resource = $2 || r.external_id AND e.state = 'pending')
+     ORDER BY r.channel, r.external_id LIMIT 20`,
+    [orderId, orderPointer('')],
+  )
 }
 
 type HistoryRow = ObservationFact & { isChange: boolean }

@@ -3,9 +3,19 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import type { RoutingView } from './erp-ledger.ts'
 
+/** What the operator's file says of statuses of one channel; what it says nothing of has the meaning that the vendor's page gives. */
+const Words = z
+  .object({
+    order: z.record(z.string(), z.object({ payment: z.string(), fulfilment: z.string(), lifecycle: z.string() }).partial()).default({}),
+    shipment: z.record(z.string(), z.string().nullable()).default({}),
+    pack: z.record(z.string(), z.string()).default({}),
+  })
+  .prefault({})
+export type Words = z.infer<typeof Words>
+
 const HubFile = z.object({
   channels: z
-    .record(z.string(), z.object({ enabled: z.boolean().default(true), shipsFrom: z.string().default('marketplace') }))
+    .record(z.string(), z.object({ enabled: z.boolean().default(true), shipsFrom: z.string().default('marketplace'), statusMap: Words }))
     .default({}),
   mercadolibre: z.object({ accounts: z.array(z.string()).default([]) }).default({ accounts: [] }),
   routing: z
@@ -30,6 +40,7 @@ export interface Routing {
   channels: string[]
   enabled(channel: string): boolean
   shipsByItself(channel: string): boolean
+  wordsOf(channel: string): Words
   route(view: RoutingView): string[]
 }
 
@@ -41,6 +52,7 @@ export function readRouting(path: string | null): Routing {
     channels,
     enabled,
     shipsByItself: (channel) => (file.channels[channel]?.shipsFrom ?? 'marketplace') === 'marketplace',
+    wordsOf: (channel) => file.channels[channel]?.statusMap ?? Words.parse({}),
     route(view) {
       const rule = file.routing.find(({ when }) => matches(when, view))
       return channels.filter((id) => enabled(id) && (!rule || rule.to.includes(id) || rule.to.includes(id.split(':')[0] ?? '')))

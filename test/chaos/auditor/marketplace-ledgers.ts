@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Words } from './hub-file.ts'
 import { type LedgerLine, ordersById, statesOf } from './ledger-file.ts'
 import { itemsOf, minor, RANK, type SeenOrder } from './seen-order.ts'
 
@@ -40,18 +41,20 @@ const Shipment = z.object({
 })
 type Shipment = z.infer<typeof Shipment>
 
-export function readMeliOrders(lines: readonly LedgerLine[]): MarketplaceOrder[] {
+export function readMeliOrders(lines: readonly LedgerLine[], wordsOf: (channel: string) => Words): MarketplaceOrder[] {
   const shipments = [...statesOf(lines, 'shipment:').values()].map(({ value, at, seq }) => ({ ...Shipment.parse(value), at, seq }))
   const packs = statesOf(lines, 'pack:')
   return [...ordersById(lines)].map(([id, history]) => {
     const newest = history.at(-1)
     const order = MeliOrder.parse(newest?.order)
+    const channel = `mercadolibre:${order.seller.id}`
+    const given = wordsOf(channel)
     const own = shipments.filter((s) => s.order_ids.includes(Number(id)) && s.type === 'forward')
-    const words = own.flatMap((s) => meliFulfilment(s) ?? [])
+    const words = own.flatMap((s) => meliFulfilment(s, given) ?? [])
     const pack = order.pack_id === null ? undefined : packs.get(String(order.pack_id))
     const packStatus = z.object({ status: z.string() }).safeParse(pack?.value).data?.status
     return {
-      channel: `mercadolibre:${order.seller.id}`,
+      channel,
       id,
       saleKey: order.pack_id === null ? id : String(order.pack_id),
       createdBy: history[0]?.by ?? 'client',
@@ -64,13 +67,13 @@ export function readMeliOrders(lines: readonly LedgerLine[]): MarketplaceOrder[]
           unitPriceMinor: minor(unit_price, order.currency_id),
         })),
       ),
-      lifecycle: packStatus === 'cancelled' ? 'cancelled' : meliLifecycle(order),
+      lifecycle: (given.pack[packStatus ?? ''] ?? packStatus) === 'cancelled' ? 'cancelled' : meliLifecycle(order, given),
       fulfilment: words[0] ?? 'none',
       saidByShipment: words.length > 0,
       wentBack: false,
       currency: order.currency_id,
       totalMinor: minor(order.total_amount, order.currency_id),
-      paid: history.some((line) => ['paid', 'partially_refunded'].includes(MeliOrder.parse(line.order).status)),
+      paid: history.some((line) => isPaid(MeliOrder.parse(line.order).status, given)),
       held:
         order.tags.includes('fraud_risk_detected') ||
         order.mediations.length > 0 ||
@@ -81,7 +84,12 @@ export function readMeliOrders(lines: readonly LedgerLine[]): MarketplaceOrder[]
   })
 }
 
-function meliLifecycle(order: z.infer<typeof MeliOrder>): string {
+const PAID = ['paid', 'partially_refunded']
+const isPaid = (status: string, { order }: Words): boolean => PAID.includes(order[status]?.payment ?? status)
+
+function meliLifecycle(order: z.infer<typeof MeliOrder>, given: Words): string {
+  const told = given.order[order.status]?.lifecycle
+  if (told !== undefined) return told
   if (order.status === 'cancelled' || order.status === 'invalid') return 'cancelled'
   if (order.status === 'paid' && order.tags.includes('unfulfilled')) return 'cancelled'
   return order.status === 'pending_cancel' ? 'cancel_requested' : 'open'
@@ -102,10 +110,15 @@ const BY_STATUS: Record<string, string> = {
 const HANDED_OVER = ['picked_up', 'in_hub', 'dropped_off']
 const THROUGH_A_HUB = ['cross_docking', 'xd_drop_off', 'drop_off']
 
-function meliFulfilment({ status, substatus, logistic_type }: Shipment): string | undefined {
+function meliFulfilment({ status, substatus, logistic_type }: Shipment, { shipment: given }: Words): string | undefined {
+  const pair = `${status}/${substatus}`
+  const pattern = Object.keys(given).filter((key) => key.endsWith('*') && pair.startsWith(key.slice(0, -1)))
+  const told = given[pair] ?? given[pattern.toSorted((a, b) => b.length - a.length)[0] ?? '']
+  if (told) return told
   const back = substatus?.startsWith('returned') && substatus !== 'returned_to_hub' && substatus !== 'returned_to_agency'
   if (status === 'not_delivered' && back) return 'returned'
   if (status === 'ready_to_ship' && HANDED_OVER.includes(substatus ?? '') && THROUGH_A_HUB.includes(logistic_type)) return 'shipped'
+  if (Object.hasOwn(given, status)) return given[status] ?? undefined
   return Object.hasOwn(BY_STATUS, status) ? BY_STATUS[status] : undefined
 }
 
@@ -116,11 +129,13 @@ const ParisOrder = z.object({
 })
 
 /** The mock contract carries no prices, no payment and one word for everything else. */
-export function readParisOrders(lines: readonly LedgerLine[]): MarketplaceOrder[] {
+export function readParisOrders(lines: readonly LedgerLine[], wordsOf: (channel: string) => Words): MarketplaceOrder[] {
+  const { order: given } = wordsOf('paris:main')
+  const fulfilmentOf = (status: string): string | undefined => given[status]?.fulfilment ?? parisFulfilment(status)
   return [...ordersById(lines)].map(([id, history]) => {
     const newest = history.at(-1)
     const order = ParisOrder.parse(newest?.order)
-    const word = parisFulfilment(order.status)
+    const word = fulfilmentOf(order.status)
     return {
       channel: 'paris:main',
       id,
@@ -129,10 +144,10 @@ export function readParisOrders(lines: readonly LedgerLine[]): MarketplaceOrder[
       deleted: newest?.act === 'deleted',
       reference: order.external_ref,
       items: itemsOf(order.items.map(({ sku, qty }) => ({ sku, quantity: qty, unitPriceMinor: null }))),
-      lifecycle: order.status === 'cancelled' ? 'cancelled' : 'open',
+      lifecycle: given[order.status]?.lifecycle ?? (order.status === 'cancelled' ? 'cancelled' : 'open'),
       fulfilment: word ?? null,
       saidByShipment: false,
-      wentBack: goesBack(history.flatMap((line) => parisFulfilment(ParisOrder.parse(line.order).status) ?? [])),
+      wentBack: goesBack(history.flatMap((line) => fulfilmentOf(ParisOrder.parse(line.order).status) ?? [])),
       currency: null,
       totalMinor: null,
       paid: true,

@@ -67,14 +67,15 @@ export async function worldOf(input: AuditInput, readLines: () => Lines): Promis
   // The tables first: whatever a ledger then shows beyond them is younger, and the quiet window leaves it out.
   const hub = await readHubTables(input.databaseUrl, input.quietSeconds)
   const lines = readLines()
-  const market = [...readMeliOrders(lines.meli), ...readParisOrders(lines.paris)]
+  const routing = readRouting(input.hubFile)
+  const market = [...readMeliOrders(lines.meli, routing.wordsOf), ...readParisOrders(lines.paris, routing.wordsOf)]
   const erp = readErpOrders(lines.odoo)
   return {
     lines,
     erp,
     market,
     sales: salesOf(market),
-    routing: readRouting(input.hubFile),
+    routing,
     hub,
     record: recordOf(input),
     samples: readSamples(input.samples ?? null),

@@ -15,6 +15,7 @@ import { connect, serverTime } from '../../../src/drivers/odoo/connection.ts'
 import { json2, jsonRpc } from '../../../src/drivers/odoo/transport.ts'
 import { parisClient } from '../../../src/drivers/paris/client.ts'
 import { createdOrders } from '../../../src/drivers/paris/list.ts'
+import { PARIS_STATUSES } from '../../../src/drivers/paris/order.ts'
 import { lookUpOrder as lookUpParis, sendOrder as sendParis } from '../../../src/drivers/paris/order-target.ts'
 import { systemClock } from '../../../src/drivers/system-clock.ts'
 import type { Wanted } from '../../../src/ports/target.ts'
@@ -96,7 +97,7 @@ const wanted: Wanted & { desired: DesiredOrder } = {
 }
 const mapping = { statuses: defaultStatusMap, withReference: true }
 const meliTarget = (bytes: Uint8Array) => ({ client: meliOf(ok(bytes)), userId: '1001', capabilities, mapping, marginMs: 1_000 })
-const parisTarget = (bytes: Uint8Array) => ({ client: parisOf(ok(bytes)), capabilities, lookUpByQuery: true })
+const parisTarget = (bytes: Uint8Array) => ({ client: parisOf(ok(bytes)), capabilities, lookUpByQuery: true, statuses: PARIS_STATUSES })
 const oauthApp = { clientId: '77', clientSecret: 'secret', redirectUri: 'https://hub.example/callback', authBase: 'https://auth.example' }
 const account = { channel: 'mercadolibre:1001', userId: '1001', appId: '77' }
 

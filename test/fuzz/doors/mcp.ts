@@ -62,6 +62,7 @@ async function openServer(): Promise<OpenDoor> {
     },
     orders: { replan: () => Promise.resolve(0) },
     reread: () => Promise.resolve(NOT_IN_QUARANTINE),
+    inbox: { record: () => Promise.resolve([]) },
     personal: null,
     seal: hmacPlanSeal(SEAL),
     audit,

@@ -9,7 +9,7 @@ import { MeliShipment, receiverOf, shipmentFragment } from '../../../src/drivers
 import { defaultStatusMap } from '../../../src/drivers/mercadolibre/status-map.ts'
 import { parseReply } from '../../../src/drivers/http.ts'
 import { readErpOrders } from '../../../src/drivers/odoo/read-orders.ts'
-import { orderFragment as parisFragment, ParisOrder } from '../../../src/drivers/paris/order.ts'
+import { orderFragment as parisFragment, PARIS_STATUSES, ParisOrder } from '../../../src/drivers/paris/order.ts'
 import { holdsDigits, holdsInstant, holdsStorable } from '../content.ts'
 import { type Door, holds, type Input, type Judgement, sample } from '../door.ts'
 import { aMeliOrder, aMeliPack, aMeliShipment, aParisOrder, odooRecords } from '../vendor-shapes.ts'
@@ -47,7 +47,7 @@ const NORMALISERS: Record<string, Normaliser> = {
   },
   'paris order': (bytes) => {
     const order = parseReply(ParisOrder, { status: 200, headers: {}, text: textIn(bytes) })
-    return { origin: 'paris:main', fragments: [parisFragment(order)], personal: { buyerName: order.buyer } }
+    return { origin: 'paris:main', fragments: [parisFragment(order, PARIS_STATUSES)], personal: { buyerName: order.buyer } }
   },
   'odoo records': async (bytes) => {
     const { read, connection } = odooAnswering(bytes)

@@ -11,6 +11,7 @@ const output = z.object({
   replayed: z.array(z.string()).optional(),
   planned: z.number().optional(),
   left_quarantine: z.array(z.string()).optional(),
+  refetched: z.array(z.string()).optional(),
   refused: z.array(Row).optional(),
   now: z.array(Row).optional(),
   operation_id: z.string().optional(),
@@ -22,7 +23,7 @@ export const retryFailedSyncTool = defineTool({
   name: 'retry_failed_sync',
   title: 'Retry an order',
   description:
-    'Puts the newest dead letter of each target of one order, and its inbound ones, back to pending, reads a quarantined ERP order again, and plans owed deliveries that are missing. Audited; answers what really changed. Remove the cause first (trace_order names it).',
+    'Puts the newest dead letter of each target of one order, and its inbound ones, back to pending, reads a quarantined ERP order again, plans owed deliveries that are missing, and fetches again what showed an unmapped status. Audited; answers what really changed. Remove the cause first (trace_order names it).',
   scope: 'outbox.retry',
   effect: 'write',
   input: z.strictObject({ order_id: OrderId, reason: Reason }),
@@ -70,6 +71,7 @@ function answerOf(orderId: string, answer: RetryAnswer): Answer {
 function dataOf(orderId: string, answer: RetryAnswer & { kind: 'retried' | 'nothing-to-retry' }): Record<string, unknown> {
   const { healed } = answer.reread
   const left = healed.length > 0 ? `, the ERP order ${healed.join(', ')} left quarantine` : ''
+  const again = answer.refetched.length > 0 ? `, ${answer.refetched.length} fetched again` : ''
   const kept = quarantineWords(answer.reread)
   return {
     order_id: codeWord(orderId, 200),
@@ -77,10 +79,11 @@ function dataOf(orderId: string, answer: RetryAnswer & { kind: 'retried' | 'noth
     replayed: answer.replayed,
     planned: answer.planned,
     ...(answer.reread.healed.length > 0 ? { left_quarantine: answer.reread.healed } : {}),
+    ...(answer.refetched.length > 0 ? { refetched: answer.refetched } : {}),
     refused: answer.refused.map((r) => ({ outbox_id: r.outboxId, reason: r.reason })),
     now: answer.now.map(({ outboxId, channel, state }) => ({ outbox_id: outboxId, channel, state })),
     operation_id: answer.operationId,
-    sentence: `${answer.replayed.length} put back, ${answer.planned} newly planned${left}; delivery follows.${kept === '' ? '' : ` ${kept}.`}${answer.recorded ? '' : ' The audit outcome could not be written and shows as unknown.'}`,
+    sentence: `${answer.replayed.length} put back, ${answer.planned} newly planned${left}${again}; the rest follows by itself.${kept === '' ? '' : ` ${kept}.`}${answer.recorded ? '' : ' The audit outcome could not be written and shows as unknown.'}`,
   }
 }
 
