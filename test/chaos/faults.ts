@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import type { Between } from '../support/running-hub.ts'
+import { type Between, until } from '../support/running-hub.ts'
 import type { Fired } from './plan.ts'
 import { ODOO_TAKES_A_MOMENT, type Stage } from './stage.ts'
 import type { LinkFault } from './tcp-proxy.ts'
+import { type Made, perform } from './workload.ts'
 
 type System = 'odoo' | 'meli' | 'paris'
 type Rule = { match: { method?: string; path?: string }; fault: string; times?: number } & Record<string, unknown>
@@ -14,7 +15,8 @@ type Fault =
 
 const CREATE = { method: 'POST', path: '^/orders$' }
 const WRITE = { path: 'sale.order.(load|action_confirm)$' }
-const READ = { method: 'GET', path: '^/(orders|packs|shipments)/' }
+// Of one order: a search serves none.
+const READ = { method: 'GET', path: '^/(orders|packs|shipments)/\\d' }
 
 const onCreate = (system: 'meli' | 'paris', fault: string, more: Record<string, unknown> = {}): Fault => ({
   kind: 'simulator',
@@ -90,20 +92,24 @@ export async function beginFaults(stage: Stage): Promise<void> {
   }
 }
 
-/** Lets links fail until each fired with work under way, or the time is over; then they are whole again. */
-export async function failLinks(stage: Stage, forMs = 3_000): Promise<void> {
+/** Lets links fail until each fired with work under way, or the time is over; then they are whole again. Makes an order more where none is. */
+export async function failLinks(stage: Stage, made: Made): Promise<void> {
   for (const name of stage.plan.faults) {
     const fault = faultOf(name)
     if (fault.kind !== 'link') continue
     const proxy = stage.link(fault.system)
-    const inFlight = await untilUnderWay(stage, forMs)
+    const inFlight = await untilUnderWay(stage, UNDER_WAY_MS)
     const at = new Date().toISOString()
     if (fault.fault.kind === 'reset-once') {
       if (proxy.resetAll() > 0) stage.fired.push({ at, fault: name, inFlight })
     } else {
       proxy.set(fault.fault)
-      const end = Date.now() + forMs
+      const end = Date.now() + UNDER_WAY_MS
       while (proxy.hits() === 0 && Date.now() < end) await pause(20)
+      if (proxy.hits() === 0) {
+        await perform(stage, [{ act: 'erp-order', team: fault.system === 'paris' ? 'Paris' : 'MercadoLibre', ...ONE_MORE }], made)
+        await until(() => Promise.resolve(proxy.hits() > 0 || undefined), FIRST_HIT_MS).catch(() => {})
+      }
       if (proxy.hits() > 0) stage.fired.push({ at, fault: name, inFlight })
       await pause(fault.fault.kind === 'latency' ? 1_500 : 500)
       proxy.set({ kind: 'none' })
@@ -111,6 +117,11 @@ export async function failLinks(stage: Stage, forMs = 3_000): Promise<void> {
     stage.note(name)
   }
 }
+
+const UNDER_WAY_MS = 3_000
+/** A node that shall take up the order may have to be started first. */
+const FIRST_HIT_MS = 30_000
+const ONE_MORE = { sku: 'SKU-001', quantity: 1, price: 1_000 }
 
 async function untilUnderWay(stage: Stage, forMs: number): Promise<string> {
   const end = Date.now() + forMs

@@ -6,7 +6,7 @@ import { cataloguePlans } from './catalogue.ts'
 import { fullPlans, gatePlans } from './matrix-plans.ts'
 import { type Plan, RunRecord } from './plan.ts'
 import { writeReliabilityPage } from './reliability-page.ts'
-import { runAll } from './run-all.ts'
+import { runCounted } from './run-all.ts'
 import { isProven, mutantTable, runMutants } from './run-mutants.ts'
 import { progressLine, resultTable } from './table.ts'
 
@@ -22,7 +22,7 @@ What to run:
   --list            what there is, without running it
 
 Options:
-  --only TEXT       only scenarios whose id, row or title holds the text
+  --only TEXT       only scenarios of this row, or whose id or title holds the text
   --parallel N      scenarios at once (default 3)
   --help            this text
 
@@ -69,7 +69,7 @@ interface Chosen {
 function chosen(values: Chosen): Plan[] {
   const plans = plansOf(values)
   const text = values.only
-  return text === undefined ? plans : plans.filter((plan) => plan.id === text || plan.row === text || plan.title.includes(text))
+  return text === undefined ? plans : plans.filter((plan) => plan.id.includes(text) || plan.row === text || plan.title.includes(text))
 }
 
 function plansOf({ replay, full, catalogue }: Chosen): Plan[] {
@@ -92,7 +92,7 @@ const onRecord = (record: RunRecord, done: number, of: number): void => void pro
 
 async function run(plans: readonly Plan[], parallel: number): Promise<number> {
   const began = performance.now()
-  const records = await withServer(() => runAll(plans, { parallel, onRecord }))
+  const records = await withServer(() => runCounted(plans, { parallel, onRecord }))
   process.stdout.write(resultTable(records, (performance.now() - began) / 1000))
   return records.length > 0 && records.every((record) => record.result === 'green') ? 0 : 1
 }

@@ -49,6 +49,25 @@ export async function runAll(plans: readonly Plan[], options: RunOptions): Promi
   return records
 }
 
+const MOST_REPEATS = 2
+
+/** The same, but a run counts only if its faults came with an order in hand: one whose did not is made again, twice at most. */
+export async function runCounted(plans: readonly Plan[], options: RunOptions): Promise<RunRecord[]> {
+  let records = await runAll(plans, options)
+  for (let again = 0; again < MOST_REPEATS; again++) {
+    const uncounted = records.filter(hasNotFired)
+    if (uncounted.length === 0) break
+    const repeated = await runAll(
+      uncounted.map((record) => record.plan),
+      options,
+    )
+    records = records.map((record) => repeated.find((one) => one.plan.id === record.plan.id) ?? record)
+  }
+  return records
+}
+
+const hasNotFired = ({ problems }: RunRecord): boolean => problems.length > 0 && problems.every((one) => one.startsWith('did not fire'))
+
 interface Batch {
   run(plan: Plan, commit: string, limitMs: number): Promise<RunRecord>
   isDead(): boolean

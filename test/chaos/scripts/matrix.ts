@@ -29,7 +29,7 @@ export const matrix: Script = {
     const acts = workloadOf(stage.plan.seed, SMALL)
     const made = await perform(stage, victim?.point === 'mid-sweep' ? acts.map(untold) : acts)
     stage.note('orders made')
-    const links = failLinks(stage)
+    const links = failLinks(stage, made)
     if (node) await replaced(stage, node)
     await stage.calm(...late)
     await links
