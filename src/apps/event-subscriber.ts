@@ -1,6 +1,7 @@
 import { ODOO_CHANNEL } from '../core/channel.ts'
-import { applyErpHints, applySuspectHint, type HintPorts } from '../flows/apply-erp-hints.ts'
+import { applyErpHints, applySuspectHint } from '../flows/apply-erp-hints.ts'
 import { type ApplyPorts, applyInboundEvent } from '../flows/apply-inbound-event.ts'
+import type { CollectPorts } from '../flows/collect-erp-orders.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { EventBus } from '../ports/event-bus.ts'
 import type { ClaimedEvent } from '../ports/inbox.ts'
@@ -12,7 +13,8 @@ import { withinLease } from '../within-lease.ts'
 export interface EventSubscriber {
   marketplaces: readonly Marketplace[]
   ports: Omit<ApplyPorts, 'marketplace'>
-  erp: HintPorts
+  /** Hints of the ERP are collected. */
+  collect: CollectPorts
   concurrencyOf(channel: string): number
   bus: EventBus
   /** What this process has in hand, shared by everything that runs in it. */
@@ -57,9 +59,10 @@ async function applyLoop(subscriber: EventSubscriber, marketplace: Marketplace, 
 }
 
 async function hintLoop(subscriber: EventSubscriber, wake: Wake, signal: AbortSignal): Promise<void> {
-  const { clock, log } = subscriber
+  const { clock, log, collect } = subscriber
+  const ports = { ...subscriber.ports, collect }
   await supervise({ name: 'apply odoo', clock, log, wake, everyMs: subscriber.sweepMs, signal }, async () => {
-    const applied = await subscriber.hands.together((giveWay) => applyErpHints(subscriber.erp, AbortSignal.any([signal, giveWay])))
+    const applied = await subscriber.hands.together((giveWay) => applyErpHints(ports, AbortSignal.any([signal, giveWay])))
     return applied > 0 ? 'again' : 'idle'
   })
 }
@@ -80,7 +83,7 @@ async function suspectLoop(subscriber: EventSubscriber, signal: AbortSignal): Pr
 }
 
 async function applySuspect(subscriber: EventSubscriber, channel: string, signal: AbortSignal): Promise<number> {
-  if (channel === ODOO_CHANNEL) return applySuspectHint(subscriber.erp, signal)
+  if (channel === ODOO_CHANNEL) return applySuspectHint({ ...subscriber.ports, collect: subscriber.collect }, signal)
   const marketplace = subscriber.marketplaces.find((m) => m.channel === channel)
   const claim = marketplace && (await subscriber.ports.inbox.claimSuspect(channel, subscriber.ports.leaseMs))
   if (!claim) return 0

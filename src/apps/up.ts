@@ -45,7 +45,7 @@ const STARTERS: Record<Service, Start> = {
           backoffScale: hub.config.file.backoffScale,
           leaseMs: 60_000,
         },
-        erp: { inbox: hub.claims, collect: await collectPorts(hub), leaseMs: 60_000 },
+        collect: await collectPorts(hub),
         concurrencyOf: hub.concurrencyOf,
         bus: hub.bus,
         hands: hub.hands,

@@ -23,6 +23,7 @@ export type RequestResult = { ok: true } | { ok: false; code: IntegrationErrorCo
 /** What a finished request does to the channel's gate, which every worker shares. */
 export type GateEffect =
   | { kind: 'none' }
+  | { kind: 'untested' } // no request was sent: the turn of a probe goes back
   | { kind: 'healthy' }
   | { kind: 'failure' } // feeds the circuit
   | { kind: 'limit'; forMs: number } // the account's bucket is empty until then

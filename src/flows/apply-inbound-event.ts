@@ -1,4 +1,4 @@
-import { settleFetch } from '../core/delivery.ts'
+import { type GateEffect, settleFetch } from '../core/delivery.ts'
 import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
 import type { AttemptLog, FetchAttempts } from '../ports/attempt-log.ts'
 import type { ClaimedEvent, Inbox } from '../ports/inbox.ts'
@@ -32,11 +32,11 @@ export async function applyInboundEvent(claim: ClaimedEvent, ports: ApplyPorts, 
 
 async function apply(claim: ClaimedEvent, ports: ApplyPorts, signal: AbortSignal): Promise<EventOutcome> {
   const ticket = await ports.store.drawFetch(claim.channel, claim.resource, ports.leaseMs)
-  if (ticket === null) return wait(claim, ports, 500) // another process fetches the same thing; its answer may be older than this event
+  if (ticket === null) return wait(claim, ports, { delayMs: 500, gate: { kind: 'untested' } }) // another process fetches the same thing; its answer may be older than this event
   const fetched = await fetch(claim, ticket, ports, signal)
   if (typeof fetched === 'string') return fetched
   const applied = await ports.store.applyEvent(claim, ticket, fetched)
-  if (applied.kind === 'refetch') return wait(claim, ports, 0)
+  if (applied.kind === 'refetch') return wait(claim, ports, { delayMs: 0, gate: { kind: 'healthy' } })
   return applied.kind
 }
 
@@ -59,13 +59,12 @@ async function settle(claim: ClaimedEvent, error: IntegrationError, ports: Apply
   return settled.state === 'dead' ? 'dead' : 'waiting'
 }
 
-async function wait(claim: ClaimedEvent, ports: ApplyPorts, delayMs: number): Promise<EventOutcome> {
+async function wait(claim: ClaimedEvent, ports: ApplyPorts, how: { delayMs: number; gate: GateEffect }): Promise<EventOutcome> {
   const ended = await ports.inbox.end(claim, {
     state: 'pending',
-    delayMs,
+    ...how,
     counted: false,
     cause: 'inbound-waiting',
-    gate: { kind: 'none' },
   })
   return ended ? 'waiting' : 'fenced'
 }

@@ -110,7 +110,7 @@ function lookUpLog(claim: Held, outbox: Outbox): AttemptLog {
 }
 
 function settleWithoutSend(step: Step, claim: Held): { settlement: Settlement; summary: string | null } | undefined {
-  const gate: GateEffect = { kind: claim.isAnswered ? 'healthy' : 'none' }
+  const gate: GateEffect = { kind: claim.isAnswered ? 'healthy' : 'untested' }
   switch (step.kind) {
     case 'done':
       return { settlement: { state: 'delivered', reason: step.reason, gate }, summary: null }
@@ -142,7 +142,7 @@ async function sendOne(
   if (intent.kind !== 'intended') return intent.kind
   const { requestId } = intent
   if (elapsedMs() > ports.channel.timing.marginMs) {
-    const settlement: Settlement = { state: 'pending', delayMs: 0, counted: false, cause: 'queued', gate: { kind: 'none' } }
+    const settlement: Settlement = { state: 'pending', delayMs: 0, counted: false, cause: 'queued', gate: { kind: 'untested' } }
     return finish(claim, ports, settlement, {
       attempt: { ...endOf(requestId, { ok: true }), outcome: 'not-sent' },
       summary: 'dropped: too late after its intent',

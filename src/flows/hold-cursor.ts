@@ -1,7 +1,10 @@
-import { IntegrationError } from '../core/integration-error.ts'
+import { IntegrationError, type IntegrationErrorCode, type IntegrationErrorDetail } from '../core/integration-error.ts'
 import type { Collected, CollectTicket, OrderStore } from '../ports/order-store.ts'
 
-export type CollectOutcome = ({ kind: 'collected' } & Collected) | { kind: 'busy' } | { kind: 'failed'; code: string }
+export type CollectOutcome =
+  | ({ kind: 'collected' } & Collected)
+  | { kind: 'busy' }
+  | { kind: 'failed'; code: IntegrationErrorCode; detail: IntegrationErrorDetail }
 
 export interface CursorHold {
   store: Pick<OrderStore, 'beginCollect' | 'endCollect'>
@@ -25,7 +28,7 @@ export async function holdCursor(
     // A read that we broke off ourselves, on the way to a stop, says nothing of the ERP; neither does a bug.
     const failure = error instanceof IntegrationError && !signal.aborted ? error : null
     await store.endCollect(name, ticket, failure && { code: failure.code, summary: failure.detail.summary ?? failure.code })
-    if (failure) return { kind: 'failed', code: failure.code }
+    if (failure) return { kind: 'failed', code: failure.code, detail: failure.detail }
     if (signal.aborted) return { kind: 'busy' }
     throw error
   }

@@ -33,7 +33,7 @@ export interface ClaimedEvent {
 
 export type EventEnding =
   | { state: 'pending'; delayMs: number; counted: boolean; cause: CauseCode; gate: GateEffect }
-  | { state: 'applied'; orderId: string | null }
+  | { state: 'applied'; orderId: string | null; gate: GateEffect }
   | { state: 'ignored'; reason: InboundIgnore }
   | { state: 'dead'; cause: CauseCode; gate: GateEffect }
 

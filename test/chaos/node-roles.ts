@@ -64,8 +64,10 @@ const RUN: Record<Exclude<Role, 'receiver'>, (hub: Hub, signal: AbortSignal) => 
       backoffScale: config.file.backoffScale,
       leaseMs: LEASE_MS,
     }
-    const erp = { inbox: hub.claims, collect: collectPorts(hub), leaseMs: LEASE_MS }
-    return runEventSubscriber({ ...hub, ports, erp, concurrencyOf: () => 4, sweepMs: SWEEP_MS, progress: () => {} }, signal)
+    return runEventSubscriber(
+      { ...hub, ports, collect: collectPorts(hub), concurrencyOf: () => 4, sweepMs: SWEEP_MS, progress: () => {} },
+      signal,
+    )
   },
   reconciler: (hub, signal) =>
     runReconciler(

@@ -6,7 +6,7 @@ import { type ApplySettings, applyArrivals, type ArrivalOutcome } from './order-
 import { type Arrival, lockNames, namesOf } from './order-rows.ts'
 import { wakeOutbox } from './plan.ts'
 import type { PoolClient } from './pool.ts'
-import { type Tie, tieEvents } from './tie-events.ts'
+import { resolveDead, type Tie, tieEvents } from './tie-events.ts'
 
 /** What one fetch brought: for an inbound event, or for a sweep (no claim). */
 export interface FetchedItem {
@@ -118,13 +118,7 @@ async function takeTickets(client: PoolClient, items: readonly FetchedItem[]): P
 
 async function closeEvents(client: PoolClient, ended: readonly { claim: ClaimedEvent; outcome: ArrivalOutcome }[]): Promise<void> {
   if (ended.length === 0) return
-  const rows = ended.map(({ claim: { id, channel, resource }, outcome: { kind, orderId } }) => ({
-    id,
-    channel,
-    resource,
-    kind,
-    order_id: orderId,
-  }))
+  const rows = ended.map(({ claim: { id }, outcome: { kind, orderId } }) => ({ id, kind, order_id: orderId }))
   await client.query(
     `UPDATE inbound_event e SET state = CASE i.kind WHEN 'changed' THEN 'applied' ELSE 'ignored' END,
        reason = CASE i.kind WHEN 'stale' THEN 'stale-event' WHEN 'unchanged' THEN 'unchanged' END, cause = NULL, order_id = i.order_id,
@@ -132,11 +126,8 @@ async function closeEvents(client: PoolClient, ended: readonly { claim: ClaimedE
      FROM jsonb_to_recordset($1::jsonb) AS i(id bigint, kind text, order_id bigint) WHERE e.id = i.id`,
     [JSON.stringify(rows)],
   )
-  // What was fetched now answers every dead event of the same resource.
-  await client.query(
-    `UPDATE inbound_event e SET resolved_by = i.id, state_version = e.state_version + 1
-     FROM jsonb_to_recordset($1::jsonb) AS i(id bigint, channel text, resource text)
-     WHERE e.channel = i.channel AND e.resource = i.resource AND e.state = 'dead' AND e.resolved_by IS NULL AND e.id <> i.id`,
-    [JSON.stringify(rows)],
+  await resolveDead(
+    client,
+    ended.map(({ claim }) => claim),
   )
 }

@@ -32,6 +32,9 @@ export async function applyGate(client: Queryable, channel: string, effect: Gate
   switch (effect.kind) {
     case 'none':
       return
+    case 'untested':
+      if (probe) await client.query('UPDATE channel SET probe_at = hub_now() WHERE id = $1 AND gate_is_tested(channel)', [channel])
+      return
     case 'healthy':
       await client.query(HEALTHY, [channel, probe])
       return

@@ -1,7 +1,7 @@
 import type { ClaimedEvent, EventEnding } from '../../ports/inbox.ts'
 import { applyGate, debitGate, openGate } from './gate.ts'
 import { type Pool, transaction } from './pool.ts'
-import { tieEvents } from './tie-events.ts'
+import { resolveDead, tieEvents } from './tie-events.ts'
 
 /** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */
 const SUSPECT_AFTER = 3
@@ -127,6 +127,7 @@ export async function endEvent(pool: Pool, claim: ClaimedEvent, ending: EventEnd
     const [ended] = rows
     if (!ended) return false
     if (ended.order_id !== null) await tieEvents(client, [{ channel: claim.channel, resource: claim.resource, orderId: ended.order_id }])
+    if (ending.state === 'applied') await resolveDead(client, [claim])
     if ('gate' in ending) await applyGate(client, claim.channel, ending.gate, claim.probe)
     return true
   })

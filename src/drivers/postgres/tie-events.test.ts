@@ -139,7 +139,7 @@ test('a hint of the ERP belongs to the order that it names, the ones that it ans
   await store.storeCollected('erp-orders', ticket, { orders, quarantined: [], missing: [] }, null)
   await arrive('odoo', '/sale.order/42', '42')
   await arrive('odoo', '/sale.order/42', '42')
-  await inbox.end(await claimOne('odoo'), { state: 'applied', orderId: null })
+  await inbox.end(await claimOne('odoo'), { state: 'applied', orderId: null, gate: { kind: 'healthy' } })
   const { rows } = await owner.query(
     'SELECT e.state, s.order_key FROM inbound_event e JOIN silver_order s ON s.id = e.order_id ORDER BY e.id',
   )
