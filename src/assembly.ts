@@ -168,13 +168,15 @@ function mercadolibre(config: Config, channel: Channel, http: HttpClient, accoun
   const tokens = accounts.tokensOf(channel.id, http)
   const client = mercadolibreClient({ http, tokens, clock: systemClock, timeoutMs: channel.timing.timeoutMs })
   const userId = channel.id.slice('mercadolibre:'.length)
+  const { statusMap = {}, warehouse } = config.file.channels[channel.id] ?? {}
   return mercadolibreMarketplace({
     channel: channel.id,
     account: { userId, appId: ml.clientId },
     capabilities: channel.capabilities,
     timing: channel.timing,
     client,
-    statuses: statusMapWith(config.file.channels[channel.id]?.statusMap ?? {}),
+    statuses: statusMapWith(statusMap),
+    ...(warehouse ? { warehouse } : {}),
   })
 }
 

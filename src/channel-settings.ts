@@ -73,7 +73,7 @@ export function channelProblems(config: Config): string[] {
         : [`routing rule "${rule.name}": ${to} is no marketplace and no channel`],
     ),
   )
-  return [...timings, ...strangers, ...targets, ...skuProblems(config), ...statusProblems(config)]
+  return [...timings, ...strangers, ...targets, ...skuProblems(config), ...statusProblems(config), ...warehouseProblems(config)]
 }
 
 export function concurrencyOf(config: Config, id: string): number {
@@ -113,4 +113,11 @@ function statusProblems(config: Config): string[] {
       ),
     ]
   })
+}
+
+function warehouseProblems({ file }: Config): string[] {
+  return Object.entries(file.channels).flatMap(([id, { warehouse, warehouseId }]) => [
+    ...(warehouse && !id.startsWith('mercadolibre:') ? [`channels.${id}.warehouse: only MercadoLibre accounts have one`] : []),
+    ...(warehouseId !== undefined && id !== ODOO_CHANNEL ? [`channels.${id}.warehouseId: stands under channels.odoo`] : []),
+  ])
 }

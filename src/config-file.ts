@@ -53,6 +53,16 @@ const ChannelSettings = z.strictObject({
       'SKUs of this account and, for each, the one of Odoo; used both ways, for orders and stock. What is not in it has one name in both',
     ),
   statusMap: StatusMapSettings.optional(),
+  warehouse: z
+    .strictObject({ storeId: z.string().min(1).max(80), networkNodeId: z.string().min(1).max(80) })
+    .optional()
+    .describe('MercadoLibre: of a seller’s several warehouses, the one whose stock the hub writes'),
+  warehouseId: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('Odoo: the stock of this warehouse alone is sent out; without it that of all'),
   timing: Timing.optional(),
 })
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { odooOptions } from './driver-settings.ts'
 import { channelProblems, channelsOf, concurrencyOf } from './channel-settings.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 
@@ -165,6 +166,23 @@ channels: { 'paris:main': { skuMap: { A: X, B: X, X: Y } } }`)
     ])
     expect(problems('mercadolibre:1001', '{ order: { x: { fulfilment: shipped } } }')).toEqual([
       'channels.mercadolibre:1001.statusMap.order.x.fulfilment: not read; its shipments say that: put it under shipment',
+    ])
+  })
+
+  test('the warehouses reach the drivers, and one that stands at the wrong channel is named', () => {
+    const at = { storeId: '7', networkNodeId: 'MLC-7' }
+    const good = load({
+      ROSH_CONFIG: yaml(
+        `\nmercadolibre: { accounts: ['1001'] }\nchannels: { odoo: { warehouseId: 3 }, 'mercadolibre:1001': { warehouse: { storeId: '7', networkNodeId: MLC-7 } } }`,
+      ),
+    })
+    expect(channelProblems(good)).toEqual([])
+    expect(odooOptions(good, channelsOf(good))).toMatchObject({ warehouseId: 3, marginMs: 2_000 })
+    expect(good.file.channels['mercadolibre:1001']?.warehouse).toEqual(at)
+    const bad = load({ ROSH_CONFIG: yaml(`channels: { 'paris:main': { warehouseId: 3, warehouse: { storeId: '7', networkNodeId: x } } }`) })
+    expect(channelProblems(bad)).toEqual([
+      'channels.paris:main.warehouse: only MercadoLibre accounts have one',
+      'channels.paris:main.warehouseId: stands under channels.odoo',
     ])
   })
 

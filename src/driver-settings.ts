@@ -16,6 +16,7 @@ export function planSettings(config: Config, channels: readonly Channel[]): Plan
 
 /** What the Odoo driver is built with, from the configuration. */
 export function odooOptions(config: Config, channels: readonly Channel[]): OdooErpOptions {
+  const { warehouseId } = config.file.channels.odoo ?? {}
   const timing = channels.find((c) => c.id === 'odoo')?.timing
   return {
     url: config.odoo.url,
@@ -26,7 +27,8 @@ export function odooOptions(config: Config, channels: readonly Channel[]): OdooE
     taxMode: config.file.taxMode,
     channelPartners: config.file.partners,
     routingFields: [...new Set(config.file.routing.flatMap((r) => (r.when.field ? [r.when.field.name] : [])))],
+    ...(warehouseId === undefined ? {} : { warehouseId }),
     connections: concurrencyOf(config, 'odoo') + 2,
-    ...(timing ? { writeTimeoutMs: timing.timeoutMs, readTimeoutMs: Math.min(timing.timeoutMs, 20_000) } : {}),
+    ...(timing ? { writeTimeoutMs: timing.timeoutMs, readTimeoutMs: Math.min(timing.timeoutMs, 20_000), marginMs: timing.marginMs } : {}),
   }
 }

@@ -3,7 +3,10 @@ import { HUB_YAML, type RunningHub, startHub, until } from '../support/running-h
 
 let running: RunningHub
 beforeAll(async () => {
-  running = await startHub({ yaml: HUB_YAML.replace("'mercadolibre:1001': {", "'mercadolibre:1001': { skuMap: { TAZA-ML: SKU-002 },") })
+  const mapped = HUB_YAML.replace("'mercadolibre:1001': {", "'mercadolibre:1001': { skuMap: { TAZA-ML: SKU-002 },")
+  running = await startHub({
+    yaml: mapped.replace("'mercadolibre:1002': {", "'mercadolibre:1002': { warehouse: { storeId: '2', networkNodeId: '2' },"),
+  })
 })
 afterAll(() => running.stop())
 
@@ -41,4 +44,25 @@ test('an ERP order and the stock of its product go out under the marketplace’s
   }
   // Less what confirmed orders wait for.
   await until(async () => (await written()) > 60 && (await written()) <= 74)
+})
+
+test('of a seller’s several warehouses the one in the file is written', async () => {
+  await running.meli('POST', '/admin/accounts', { user_id: 1002, user_product_seller: true })
+  const locations = ['1', '2'].map((id) => ({ network_node_id: id, store_id: id, quantity: 5 }))
+  await running.meli('POST', '/admin/items', { user_id: 1002, sku: 'SKU-005', price: 4_990, locations })
+  await running.odoo('POST', '/admin/stock', { sku: 'SKU-005', quantity: 41 })
+  interface Entry {
+    kind: string
+    sku?: string
+    stock?: { seller_id: number; locations: { store_id: string; quantity: number }[] }
+  }
+  const written = async () => {
+    const { entries } = (await running.meli('GET', '/admin/ledger')) as { entries: Entry[] }
+    const last = entries.filter((e) => e.kind === 'stock' && e.sku === 'SKU-005' && e.stock?.seller_id === 1002).at(-1)?.stock
+    return last?.locations.map(({ store_id, quantity }) => [store_id, quantity])
+  }
+  await expect.poll(written, { timeout: 20_000 }).toEqual([
+    ['1', 5],
+    ['2', 41],
+  ])
 })

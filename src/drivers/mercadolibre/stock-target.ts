@@ -88,7 +88,7 @@ export function nextForStock(target: Pick<StockTarget, 'canUpdate'>, wanted: Wan
     return {
       kind: 'refused',
       cause: 'unsupported-by-target',
-      summary: 'the seller has several warehouses: name one in the settings of the channel',
+      summary: 'the seller has several warehouses: name one of them as `warehouse` of the channel in hub.yaml',
     }
   }
   return { kind: 'send', operation: 'stock' }

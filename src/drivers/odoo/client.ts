@@ -27,6 +27,8 @@ export interface OdooClientOptions {
 export interface CallContext {
   signal: AbortSignal
   requestId?: string
+  /** Ends the wait for a login: past it nothing is sent, and the error is `unreachable`. */
+  loginBy?: AbortSignal
 }
 
 /** One `call` over whichever protocol the server speaks. Retries nothing. */
@@ -63,7 +65,7 @@ export function odooClient(options: OdooClientOptions): OdooClient {
   let unproven: Connection | undefined
 
   async function call<T>(schema: z.ZodType<T>, wanted: OdooCall, context: CallContext, timeoutMs: number): Promise<T> {
-    const used = await login.connection(context.signal)
+    const used = await login.connection(context.loginBy ?? context.signal)
     try {
       return await exchange(used, schema, wanted, { ...context, timeoutMs })
     } catch (error) {
@@ -108,6 +110,7 @@ function sharedLogin(login: () => Promise<Connection>) {
   let connecting: Promise<Connection> | undefined
   return {
     async connection(signal: AbortSignal): Promise<Connection> {
+      if (signal.aborted) throw notSent()
       if (current) return current
       // The login belongs to no one caller: its own limit ends it, so one caller who gives up does not fail the others.
       connecting ??= login()
@@ -162,7 +165,6 @@ function isConnectionLost(error: unknown): boolean {
 }
 
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) throw notSent()
   let stop = (): void => undefined
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(notSent())

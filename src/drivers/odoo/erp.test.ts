@@ -47,6 +47,20 @@ async function odoo(
 const failureOf = (work: Promise<unknown>): Promise<unknown> => work.catch((error: unknown) => error)
 const order = (price = 9_990) => ({ lines: [{ sku: 'SKU-001', quantity: 1, price }] })
 
+test('a send whose login outlasts the margin is not sent; the login goes on, and the next send goes out', async () => {
+  const { erp, admin } = await odoo({}, { marginMs: 300 })
+  const wanted = wantedOf({ skus })
+  const shown = await look(erp, wanted)
+  await admin('/faults', [{ fault: 'status', status: 503, times: 1 }], 'PUT')
+  await failureOf(erp.readOrders(['1'], never)) // the connection is given up
+  await admin('/faults', [{ match: { path: '^/web/version' }, fault: 'latency', ms: 1_500, times: 1 }], 'PUT')
+  const send = () => erp.send(wanted, 'create', shown, newKey(), never)
+  expect(await failureOf(send())).toMatchObject({ code: 'unreachable' })
+  expect(await look(erp, wanted)).toEqual({ kind: 'absent' }) // waits for the login
+  await send()
+  await expect.poll(async () => (await look(erp, wanted)).kind).toBe('found')
+})
+
 describe('what a server is', () => {
   test.each([
     [14, {}, 'json-rpc'],

@@ -21,6 +21,8 @@ export interface OdooErpOptions extends OdooClientOptions {
   routingFields?: readonly string[]
   /** Counts the free stock of this warehouse only. */
   warehouseId?: number
+  /** Longest wait of a send between its intent and its first byte, milliseconds; 2 s unless told. */
+  marginMs?: number
 }
 
 /** Odoo 14 to 20 as the hub's ERP. Connects at its first use, and again after the connection failed. */
@@ -56,9 +58,11 @@ export async function odooErp(options: OdooErpOptions): Promise<Erp & { close():
     send: async (...[wanted, operation, shown, requestId, signal]) => {
       const { desired } = wanted
       if (desired.kind === 'stock') throw new Error('stock is never sent to Odoo: it comes from there')
-      const connection = await client.connection(signal)
+      // A login is a dozen requests. It goes on by itself, for the next try; this one gives up while the lease is good.
+      const loginBy = AbortSignal.any([signal, AbortSignal.timeout(options.marginMs ?? 2_000)])
+      const connection = await client.connection(loginBy)
       const settings = { client, taxMode: options.taxMode, ingredients: memory.ingredients, declined: memory.declined }
-      return await sendOrder(settings, operation, { wanted, desired, shown, connection, context: { requestId, signal } })
+      return await sendOrder(settings, operation, { wanted, desired, shown, connection, context: { requestId, signal, loginBy } })
     },
     close: () => client.close(),
   }
