@@ -73,6 +73,13 @@ const mayNot: Record<Role, string[]> = {
     'UPDATE observation SET body = $${}$$',
     'UPDATE attempt SET outcome = $$ok$$',
     'INSERT INTO inbound_request (path) VALUES ($$x$$)',
+    'UPDATE delivery SET desired_id = 1',
+    'UPDATE binding SET external_id = $$x$$',
+    'INSERT INTO delivery (channel) VALUES ($$x$$)',
+    'INSERT INTO binding (channel) VALUES ($$x$$)',
+    'INSERT INTO desired (content) VALUES ($${}$$)',
+    'UPDATE channel SET paused_at = NULL',
+    'UPDATE api_token SET scopes = $${dlq.admin}$$',
   ],
   rosh_reader: [
     'SELECT * FROM credential',

@@ -39,18 +39,7 @@ const MAY_WRITE: Record<Role, string[]> = {
     'silver_order',
     'worker_heartbeat',
   ],
-  rosh_operator: [
-    'api_token',
-    'audit',
-    'binding',
-    'channel',
-    'delivery',
-    'desired',
-    'inbound_event',
-    'order_event',
-    'plan_token_used',
-    'worker_heartbeat',
-  ],
+  rosh_operator: ['api_token', 'audit', 'binding', 'delivery', 'inbound_event', 'order_event', 'plan_token_used', 'worker_heartbeat'],
   rosh_reader: [],
   rosh_auditor: [],
 }
@@ -67,6 +56,56 @@ test.each(ROLES)('%s writes to the tables of its job alone', async (role) => {
     role,
   )
   expect(written.filter((name) => !MAY_WRITE[role].includes(name))).toEqual([])
+})
+
+const ENDING = [
+  'archived_at',
+  'cause',
+  'due_at',
+  'ended_at',
+  'lease',
+  'lease_until',
+  'reason',
+  'replays',
+  'state',
+  'state_version',
+  'summary',
+  'tries',
+]
+const COUNTS = ['unfinished', 'unfinished_alone']
+
+/** Where a role writes only some columns of a table: of every column that it may change, what may change. */
+const MAY_CHANGE: Partial<Record<Role, Record<string, string[]>>> = {
+  rosh_ingest: { api_token: ['last_used_at'], webhook_key_use: ['*'], worker_heartbeat: ['*'] },
+  rosh_operator: {
+    api_token: ['last_used_at', 'revoked_at'],
+    binding: ['compared_at'],
+    delivery: [...ENDING, ...COUNTS, 'counted_lease', 'suspect'].sort(),
+    inbound_event: [...ENDING, ...COUNTS].sort(),
+    worker_heartbeat: ['*'],
+  },
+}
+
+test.each(ROLES.filter((role) => role in MAY_CHANGE))('%s changes the columns of its job alone', async (role) => {
+  const { rows } = await owner.query<{ name: string; columns: string[] }>(
+    `SELECT c.relname AS name, CASE WHEN has_table_privilege($1, c.oid, 'UPDATE') THEN ARRAY['*'] ELSE array_agg(a.attname::text ORDER BY a.attname) END AS columns
+     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND has_column_privilege($1, c.oid, a.attnum, 'UPDATE')
+     GROUP BY c.oid, c.relname`,
+    [role],
+  )
+  expect(Object.fromEntries(rows.map(({ name, columns }) => [name, columns]))).toEqual(MAY_CHANGE[role])
+})
+
+const MAY_INSERT_AS_OPERATOR = ['api_token', 'audit', 'order_event', 'plan_token_used', 'worker_heartbeat']
+
+test('rosh_operator inserts what a repair tells, and plans nothing', async () => {
+  const inserted = await tables(
+    `SELECT c.relname AS name FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+       AND has_any_column_privilege($1, c.oid, 'INSERT') ORDER BY 1`,
+    'rosh_operator',
+  )
+  expect(inserted).toEqual(MAY_INSERT_AS_OPERATOR)
 })
 
 test.each(ROLES)('%s owns nothing, deletes nothing, truncates nothing and inherits nobody', async (role) => {
