@@ -8,7 +8,7 @@ import type { Role } from './plan.ts'
 
 /** Short, so that what a dead node held is free again soon. */
 export const LEASE_MS = 2_000
-/** Of the channels of `CHAOS_YAML`: what is frozen longer has lost its row. */
+/** Of the channels of the stage: what is frozen longer has lost its row. */
 export const LONGEST_LEASE_MS = 4_000
 const SWEEP_MS = 200
 const RECONCILE_MS = 500

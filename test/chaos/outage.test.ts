@@ -2,12 +2,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunningHub, startHub, until } from '../support/running-hub.ts'
 import { reportText } from './auditor/report.ts'
 import { judged } from './judge.ts'
-import { CHAOS_YAML } from './stage.ts'
+import { yamlOf } from './stage-yaml.ts'
 
 let running: RunningHub
 beforeAll(async () => {
   // The schedule as it is in production: only the clock is moved.
-  running = await startHub({ yaml: CHAOS_YAML.replace('backoffScale: 0.02', 'backoffScale: 1').replace('IDEMPOTENT', 'false') })
+  running = await startHub({
+    yaml: yamlOf([
+      ['backoffScale: 0.02', 'backoffScale: 1'],
+      ['IDEMPOTENT', 'false'],
+    ]),
+  })
 })
 afterAll(() => running.stop())
 

@@ -12,25 +12,8 @@ import { LONGEST_LEASE_MS, type RunningRole, startRole } from './node-roles.ts'
 import { Fired, type Plan, type Role, seeded } from './plan.ts'
 import type { NodePlan } from './run-node.ts'
 import { type TcpProxy, tcpProxy } from './tcp-proxy.ts'
+import { yamlOf, type YamlChanges } from './stage-yaml.ts'
 import { watchedPool, withFailpoints } from './watched-hub.ts'
-
-/** Short windows; the settle window is the one that must hold on a busy machine too: it is longer than any simulator takes. */
-export const CHAOS_YAML = `
-mercadolibre: { accounts: ['1001', '1002'] }
-taxMode: { kind: price-included-tax, taxId: 2 }
-collectOverlapSeconds: 60
-compareAfterSeconds: 3600
-backoffScale: 0.02
-routing:
-  - { name: first account, when: { team: MercadoLibre }, to: ['mercadolibre:1001'] }
-  - { name: paris, when: { team: Paris }, to: [paris] }
-  - { name: web stays, when: { team: Web }, to: [] }
-channels:
-  odoo: { timing: { timeoutMs: 1500, marginMs: 500, settleMs: 1500, leaseMs: 4000 } }
-  'mercadolibre:1001': { timing: { timeoutMs: 600, marginMs: 500, settleMs: 1500, leaseMs: 2500 } }
-  'mercadolibre:1002': { timing: { timeoutMs: 600, marginMs: 500, settleMs: 1500, leaseMs: 2500 } }
-  'paris:main': { idempotentCreate: IDEMPOTENT, timing: { timeoutMs: 600, marginMs: 500, settleMs: 1500, leaseMs: 2500 } }
-`
 
 type More = {
   port?: number
@@ -43,8 +26,8 @@ type More = {
 export interface StageOptions {
   /** Systems that a proxy stands before. */
   links?: readonly Between[]
-  /** Replaced in `CHAOS_YAML`, every time they occur: what stands there, and what shall. */
-  yaml?: readonly (readonly [from: string, to: string])[]
+  /** Replaced in the settings. */
+  yaml?: YamlChanges
   hub?: Pick<HubOptions, 'env' | 'database' | 'odooVersion'>
 }
 
@@ -187,14 +170,6 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
   await setProfile(stage)
   if (plan.mutant === 'dedup-before-enqueue') await running.owner.query(SEEN_TABLE)
   return stage
-}
-
-// A setting that is not there any more would leave a scenario with another meaning, unnoticed.
-function yamlOf(changes: NonNullable<StageOptions['yaml']>): string {
-  return changes.reduce((yaml, [from, to]) => {
-    if (!yaml.includes(from)) throw new Error(`the settings of the stage have no "${from}"`)
-    return yaml.replaceAll(from, to)
-  }, CHAOS_YAML)
 }
 
 /** How the marketplaces treat a repeat, and how late they show an order. Each create and each answer of Odoo takes a moment. */
