@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { type CliContext, CliError, EXIT, type Register } from './cli/context.ts'
+import { type CliContext, CliError, errorJson, EXIT, type Register } from './cli/context.ts'
 import { SetupError } from './core/setup-error.ts'
 import { databaseProblem } from './drivers/postgres/database-problem.ts'
 import { packageRoot } from './home.ts'
@@ -42,6 +42,14 @@ async function services(): Promise<Register> {
   return (await import('./cli/services.ts')).registerServices
 }
 
+const EXIT_CODES = `
+Exit codes:
+  0  done, or answered
+  1  failed, refused, nothing changed, or what was looked at is not as it should be
+  2  bad input (an unknown or ambiguous id too), configuration or set-up
+  3  the hub does not run
+With --json the object holds "error" with "code" and "message" whenever the exit code is not 0.`
+
 /** `rosh <command>`: the only place that reads the environment and decides the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const stopping = new AbortController()
@@ -64,7 +72,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('rosh')
     .description('Keeps orders in step between Odoo and marketplaces, and says what happened to each.')
     .exitOverride()
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 bad input or configuration, 3 the hub does not run.')
+    .addHelpText('afterAll', EXIT_CODES)
   for (const register of await commandsFor(argv[0])) register(program, context)
   // Before any command does anything; whoever only asks for help needs no secrets.
   program.hook('preAction', async () => {
@@ -88,20 +96,23 @@ async function commandsFor(typed: string | undefined): Promise<Register[]> {
 }
 
 function exitCodeOf(error: unknown, json: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput
+  if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
   const known = mendable(error)
-  const { code, message, exitCode } = known ?? new CliError('failed', error instanceof Error ? error.message : String(error))
-  if (json) process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
-  process.stderr.write(`${known || !(error instanceof Error) ? message : (error.stack ?? message)}\n`)
-  return exitCode
+  const failure = known ?? new CliError('failed', error instanceof Error ? error.message : String(error))
+  if (json) process.stdout.write(`${JSON.stringify({ error: errorJson(failure) })}\n`)
+  // Commander said it already.
+  if (!(error instanceof CommanderError))
+    process.stderr.write(`${known || !(error instanceof Error) ? failure.message : (error.stack ?? failure.message)}\n`)
+  return failure.exitCode
 }
 
 /** What a person can mend, as one line; undefined for a bug, whose stack is what tells. */
 function mendable(error: unknown): CliError | undefined {
   if (error instanceof CliError) return error
+  if (error instanceof CommanderError) return new CliError('bad-input', error.message.replace(/^error: /, ''))
   // By its name: the class would bring the whole configuration along.
-  if (error instanceof Error && error.name === 'ConfigError') return new CliError('bad-configuration', error.message, EXIT.badInput)
-  if (error instanceof SetupError) return new CliError('bad-setup', error.message, EXIT.badInput)
+  if (error instanceof Error && error.name === 'ConfigError') return new CliError('bad-configuration', error.message)
+  if (error instanceof SetupError) return new CliError('bad-setup', error.message)
   const problem = databaseProblem(error)
   return problem === undefined ? undefined : new CliError('database', problem)
 }

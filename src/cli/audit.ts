@@ -12,7 +12,7 @@ import { homeFolder, loadOrCreateSecrets, readInstance } from '../home.ts'
 import type { Config } from '../config.ts'
 import type { AuditChain } from '../ports/audit-chain.ts'
 import { configOf } from './configuration.ts'
-import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { type CliContext, CliError, conclude, type Register } from './context.ts'
 import { attachDatabase } from './database.ts'
 import { writePrivately } from './private-file.ts'
 
@@ -23,28 +23,34 @@ export const registerAudit: Register = (program, context) => {
     .command('export')
     .requiredOption('--out <file>', 'written anew, one JSON object a row')
     .description('write the whole chain to a file')
-    .action((options: { out: string }) =>
+    .option('--json', 'print one JSON object')
+    .action(({ out, json }: { out: string; json?: boolean }) =>
       withChain(context, async (chain) => {
-        await writePrivately(options.out, lines(chain))
-        context.print(`written to ${options.out}`)
+        await writePrivately(out, lines(chain))
+        conclude(context, json, { data: { written: out }, say: () => context.print(`written to ${out}`) })
       }),
     )
   audit
     .command('checkpoint')
     .description('sign the head now; the reconciler does it every minute')
-    .action(() =>
+    .option('--json', 'print one JSON object')
+    .action(({ json }: { json?: boolean }) =>
       withChain(context, async (chain, config) => {
         const done = await checkpointAudit(chain, checkpointsOf(config))
-        context.print(
-          done.kind === 'broken' ? `row ${done.seq} is not the one that was signed; nothing was signed` : `row ${done.seq} is signed`,
-        )
-        if (done.kind === 'broken') process.exitCode = EXIT.failed
+        const isBroken = done.kind === 'broken'
+        const message = isBroken ? `row ${done.seq} is not the one that was signed; nothing was signed` : `row ${done.seq} is signed`
+        const failure = isBroken ? ({ code: 'broken-chain', message } as const) : undefined
+        conclude(context, json, { data: { ...done }, say: () => context.print(message), failure })
       }),
     )
   audit
     .command('public-key')
     .description('print the key that checkpoints are checked by; keep it apart from this machine')
-    .action(() => context.print(publicKeyText(homeKey(context))))
+    .option('--json', 'print one JSON object')
+    .action(({ json }: { json?: boolean }) => {
+      const publicKey = publicKeyText(homeKey(context))
+      conclude(context, json, { data: { publicKey }, say: () => context.print(publicKey) })
+    })
   registerVerify(audit, context)
 }
 
@@ -68,26 +74,28 @@ function registerVerify(audit: Command, context: CliContext): void {
         if (error instanceof AuditFileError) throw new CliError('bad-audit-file', error.message)
         throw error
       })
-      if (options.json) context.print(JSON.stringify({ ok: verdict.problems.length === 0, ...verdict }))
-      else {
-        for (const problem of verdict.problems) context.print(`BROKEN  ${problem}`)
-        context.print(
-          `${verdict.rows} rows, ${verdict.checkpoints} signed heads, ${verdict.problems.length} problems; head ${verdict.head.seq}`,
-        )
-      }
-      if (verdict.problems.length > 0) process.exitCode = EXIT.failed
+      const { problems, rows, checkpoints, head } = verdict
+      const message = `${rows} rows, ${checkpoints} signed heads, ${problems.length} problems; head ${head.seq}`
+      conclude(context, options.json, {
+        data: { ok: problems.length === 0, ...verdict },
+        say: () => {
+          for (const problem of problems) context.print(`BROKEN  ${problem}`)
+          context.print(message)
+        },
+        failure: problems.length > 0 ? { code: 'broken-chain', message } : undefined,
+      })
     })
 }
 
 async function judge(options: VerifyOptions, context: CliContext): Promise<ChainVerdict> {
   const key = options.publicKey === undefined ? homeKey(context) : readPublicKey(options.publicKey)
-  if (!key) throw new CliError('bad-input', '--public-key: this is no key; `rosh audit public-key` prints one', EXIT.badInput)
+  if (!key) throw new CliError('bad-input', '--public-key: this is no key; `rosh audit public-key` prints one')
   if (options.export === undefined)
     return withChain(context, async (chain, config) =>
       verifyChain(chain.rows(), await checkpointsIn(options.checkpoints ?? checkpointPath(config)), key),
     )
   if (options.checkpoints === undefined)
-    throw new CliError('bad-input', '--checkpoints: needed with --export; without it a tail that was cut off is not seen', EXIT.badInput)
+    throw new CliError('bad-input', '--checkpoints: needed with --export; without it a tail that was cut off is not seen')
   return verifyChain(exportedRows(options.export), await checkpointsIn(options.checkpoints), key)
 }
 
@@ -100,7 +108,7 @@ async function checkpointsIn(file: string): ReturnType<typeof readCheckpoints> {
 function homeKey(context: CliContext): KeyObject {
   const home = homeFolder(context.env)
   if (!existsSync(join(home, 'secrets.json')))
-    throw new CliError('bad-input', `--public-key: needed, since ${home} holds no secrets of a hub`, EXIT.badInput)
+    throw new CliError('bad-input', `--public-key: needed, since ${home} holds no secrets of a hub`)
   return signingKey(loadOrCreateSecrets(home).auditSigningKey).publicKey
 }
 

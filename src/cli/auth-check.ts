@@ -5,7 +5,7 @@ import { IntegrationError } from '../core/integration-error.ts'
 import { readAccount } from '../drivers/mercadolibre/account.ts'
 import { mercadolibreClient } from '../drivers/mercadolibre/client.ts'
 import { systemClock } from '../drivers/system-clock.ts'
-import { type CliContext, EXIT } from './context.ts'
+import { type CliContext, conclude } from './context.ts'
 
 interface Checked {
   channel: string
@@ -19,10 +19,17 @@ interface Checked {
 export async function checkAccounts(parts: { config: Config; accounts: Accounts }, context: CliContext, json: boolean): Promise<void> {
   const channels = channelsOf(await parts.accounts.withAdded(parts.config)).filter((c) => c.marketplace === 'mercadolibre')
   const checked = await Promise.all(channels.map(({ id }) => check(parts.accounts, id)))
-  if (json) context.print(JSON.stringify({ accounts: checked }))
-  else if (checked.length === 0) context.print('no account is configured or connected; run `rosh auth mercadolibre`')
-  else for (const { channel, ok, says } of checked) context.print(`${ok ? 'ok ' : 'FIX'}  ${channel.padEnd(24)} ${says}`)
-  if (checked.length === 0 || checked.some((c) => !c.ok)) process.exitCode = EXIT.failed
+  const none = 'no account is configured or connected; run `rosh auth mercadolibre`'
+  const toFix = checked.filter((c) => !c.ok).map((c) => c.channel)
+  const message = checked.length === 0 ? none : `to connect again: ${toFix.join(', ')}`
+  conclude(context, json, {
+    data: { accounts: checked },
+    say: () => {
+      if (checked.length === 0) context.print(none)
+      for (const { channel, ok, says } of checked) context.print(`${ok ? 'ok ' : 'FIX'}  ${channel.padEnd(24)} ${says}`)
+    },
+    failure: checked.length === 0 || toFix.length > 0 ? { code: 'not-connected', message } : undefined,
+  })
 }
 
 const TIMEOUT_MS = 15_000

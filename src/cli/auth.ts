@@ -5,7 +5,7 @@ import { type Connected, connectionWords } from '../core/connection.ts'
 import { type AuthorizationAnswer, beginConnection, type Begun, connectAccount } from '../flows/connect-account.ts'
 import { checkAccounts } from './auth-check.ts'
 import { runningConfig } from './configuration.ts'
-import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { type CliContext, CliError, conclude, type Register } from './context.ts'
 import { attachDatabase } from './database.ts'
 import { ask } from './prompt.ts'
 import { operatorAtTerminal } from './with-desk.ts'
@@ -29,7 +29,7 @@ export const registerAuth: Register = (program, context) => {
     .option('--json', 'print JSON objects, one a line')
     .action(async (options: AuthOptions) => {
       if (options.account !== undefined && !/^\d{1,20}$/.test(options.account))
-        throw new CliError('bad-input', `--account: "${options.account}" is no MercadoLibre user id; it has digits only`, EXIT.badInput)
+        throw new CliError('bad-input', `--account: "${options.account}" is no MercadoLibre user id; it has digits only`)
       const config = runningConfig(context)
       const { url } = await attachDatabase(config)
       const accounts = openAccounts(config, url)
@@ -54,13 +54,14 @@ interface Parts {
 
 async function connectAtTerminal(parts: Parts, options: AuthOptions, context: CliContext): Promise<void> {
   const connected =
-    options.code === undefined ? await startAndWait(parts, options, context) : await conclude(parts, answerIn(options.code, null))
-  if (options.json) context.print(JSON.stringify(connected))
-  else context.print(sentenceOf(connected))
-  if (connected.kind !== 'connected') process.exitCode = connected.kind === 'invalid-state' ? EXIT.badInput : EXIT.failed
+    options.code === undefined ? await startAndWait(parts, options, context) : await connect(parts, answerIn(options.code, null))
+  const message = sentenceOf(connected)
+  const code = connected.kind === 'invalid-state' ? 'bad-input' : 'not-connected'
+  const failure = connected.kind === 'connected' ? undefined : ({ code, message } as const)
+  conclude(context, options.json, { data: { ...connected }, say: () => context.print(message), failure })
 }
 
-function conclude({ accounts }: Parts, answer: AuthorizationAnswer): Promise<Connected> {
+function connect({ accounts }: Parts, answer: AuthorizationAnswer): Promise<Connected> {
   return connectAccount(answer, accounts)
 }
 
@@ -110,7 +111,7 @@ async function pastedAnswer(parts: Parts, begun: Begun, signal: AbortSignal): Pr
   const text = await ask('Address or code: ', signal)
   // Nobody sits here: only the hub can still hear it.
   if (text === null || text.trim() === '') return new Promise(() => {})
-  return conclude(parts, answerIn(text, begun.state))
+  return connect(parts, answerIn(text, begun.state))
 }
 
 /** What a person pasted: the address they were sent back to, or the code in it. */
@@ -118,7 +119,7 @@ function answerIn(pasted: string, ownState: string | null): AuthorizationAnswer 
   const text = pasted.trim()
   if (!/^https?:/i.test(text)) {
     if (/^[\w.-]{1,500}$/.test(text)) return { state: ownState, said: { code: text } }
-    throw new CliError('bad-input', '--code: this is neither a code nor an address that starts with http', EXIT.badInput)
+    throw new CliError('bad-input', '--code: this is neither a code nor an address that starts with http')
   }
   const query = URL.canParse(text) ? new URL(text).searchParams : new URLSearchParams()
   const state = query.get('state')
@@ -128,7 +129,6 @@ function answerIn(pasted: string, ownState: string | null): AuthorizationAnswer 
     throw new CliError(
       'bad-input',
       '--code: the address holds no `code` and `state`; paste the one you were sent back to after allowing the access',
-      EXIT.badInput,
     )
   return { state, said: error === null ? { code: code ?? '' } : { error } }
 }

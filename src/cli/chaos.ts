@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { countFrom } from './count.ts'
-import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { type CliContext, CliError, conclude, type Register } from './context.ts'
 import { ownHub } from './own-hub.ts'
 import { type Call, simulatorApi, type SimulatorApi, SimulatorRefusal } from './seed/simulator-api.ts'
 
@@ -27,14 +27,18 @@ function registerList(chaos: Command, context: CliContext): void {
           simulators.map(async (on) => ({ simulator: on, ...(await api.ask(Listed, { on, method: 'GET', path: '/admin/faults' })) })),
         ),
       )
-      if (options.json) return context.print(JSON.stringify(faults))
       const lines = faults.flatMap(({ simulator, faults: rules }) =>
         rules.map(
           ({ fault, match, hits, ...more }) =>
             `  ${simulator.padEnd(11)} ${fault.padEnd(18)} fired ${hits} times ${wordsOf({ ...match, ...more })}`,
         ),
       )
-      for (const line of lines.length === 0 ? ['no fault is in force'] : lines) context.print(line.trimEnd())
+      conclude(context, options.json, {
+        data: { simulators: faults },
+        say: () => {
+          for (const line of lines.length === 0 ? ['no fault is in force'] : lines) context.print(line.trimEnd())
+        },
+      })
     })
 }
 
@@ -53,6 +57,7 @@ interface AddOptions {
   status?: string
   times?: string
   retryAfter?: string
+  json?: boolean
 }
 
 function registerAdd(chaos: Command, context: CliContext): void {
@@ -66,6 +71,7 @@ function registerAdd(chaos: Command, context: CliContext): void {
     .option('--status <code>', 'of the fault status; default 503')
     .option('--retry-after <value>', 'header of the answer')
     .option('--times <count>', 'ends after so many; without it, it lasts until `rosh chaos clear`')
+    .option('--json', 'print one JSON object')
     .description('add one fault to a simulator')
     .action(async (simulator: string, fault: string, options: AddOptions) => {
       const on = simulatorNamed(simulator)
@@ -77,7 +83,8 @@ function registerAdd(chaos: Command, context: CliContext): void {
       const match = { path: options.path, method: options.method }
       const body = { fault, match: present(match), ...present({ ...numbers, retryAfter: options.retryAfter }) } as Call['body']
       await withSimulators(context, (api) => api.text({ on, method: 'POST', path: '/admin/faults', body: body ?? null }))
-      context.print(`${on} has the fault ${fault}; \`rosh chaos clear\` takes it away`)
+      const say = (): void => context.print(`${on} has the fault ${fault}; \`rosh chaos clear\` takes it away`)
+      conclude(context, options.json, { data: { simulator: on, fault }, say })
     })
 }
 
@@ -86,20 +93,21 @@ function registerClear(chaos: Command, context: CliContext): void {
     .command('clear')
     .argument('[simulator]', `${SIMULATORS.join(', ')}; all without it`)
     .description('take the faults away, those of the seeded incidents included')
-    .action(async (named: string | undefined) => {
+    .option('--json', 'print one JSON object')
+    .action(async (named: string | undefined, options: { json?: boolean }) => {
       const cleared = await withSimulators(context, async (api, simulators) => {
         const which = named === undefined ? simulators : [simulatorNamed(named)]
         for (const on of which) await api.text({ on, method: 'DELETE', path: '/admin/faults' })
         return which
       })
-      context.print(`no fault is left at ${cleared.join(', ')}`)
+      conclude(context, options.json, { data: { cleared }, say: () => context.print(`no fault is left at ${cleared.join(', ')}`) })
     })
 }
 
 function simulatorNamed(name: string): Simulator {
   const known = SIMULATORS.find((one) => one === name)
   if (known) return known
-  throw new CliError('bad-input', `<simulator>: "${name}" is none; there are ${SIMULATORS.join(', ')}`, EXIT.badInput)
+  throw new CliError('bad-input', `<simulator>: "${name}" is none; there are ${SIMULATORS.join(', ')}`)
 }
 
 const MOST = 999_999_999
@@ -118,13 +126,12 @@ async function withSimulators<T>(context: CliContext, work: (api: SimulatorApi, 
   const isSimulated = { 'meli-sim': config.mercadolibre.simulated, 'paris-mock': config.paris.simulated, 'odoo-sim': config.odoo.simulated }
   const simulators = SIMULATORS.filter((name) => isSimulated[name])
   if (simulators.length < SIMULATORS.length)
-    throw new CliError('real-system', 'a system of this configuration is real; faults are made at simulators only', EXIT.badInput)
+    throw new CliError('real-system', 'a system of this configuration is real; faults are made at simulators only')
   const api = simulatorApi(config, context.signal)
   try {
     return await work(api, simulators)
   } catch (error) {
-    if (error instanceof SimulatorRefusal && (error.status === 400 || error.status === 422))
-      throw new CliError('bad-input', error.message, EXIT.badInput)
+    if (error instanceof SimulatorRefusal && (error.status === 400 || error.status === 422)) throw new CliError('bad-input', error.message)
     throw error
   } finally {
     await api.close()

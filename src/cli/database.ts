@@ -4,7 +4,7 @@ import { grantRoles } from '../drivers/postgres/cluster-logins.ts'
 import { attachEmbedded, startEmbedded } from '../drivers/postgres/embedded.ts'
 import { migrate, MigrationError, pendingMigrations } from '../drivers/postgres/migrate.ts'
 import { packageRoot } from '../home.ts'
-import { type CliContext, CliError, EXIT } from './context.ts'
+import { type CliContext, CliError } from './context.ts'
 
 export interface Database {
   /** Login that the apps use, member of the roles. */
@@ -35,7 +35,6 @@ async function migrateFor(url: string, migratorUrl: string, context: CliContext)
     throw new CliError(
       'not-migrated',
       `the login of the database may not apply ${pending.join(', ')}: run \`rosh migrate\` with MIGRATOR_DATABASE_URL, the login that owns the database`,
-      EXIT.badInput,
     )
   })
   await grantRoles(migratorUrl === url ? { url } : { url: migratorUrl, login: decodeURIComponent(new URL(url).username) })
@@ -57,7 +56,6 @@ export async function attachDatabase(config: Config): Promise<Database> {
     throw new CliError(
       'hub-not-running',
       `hub-not-running: no PostgreSQL runs in ${config.home}; start the hub with \`npm start\` or \`rosh up\``,
-      EXIT.hubNotRunning,
     )
   return { url: instance.databaseUrl, embedded: true }
 }

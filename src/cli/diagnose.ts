@@ -1,5 +1,5 @@
-import type { Register } from './context.ts'
-import { locate, printCandidates, printDiagnosis, printNearest } from './located.ts'
+import { type CliContext, conclude, type Register } from './context.ts'
+import { failureOf, type Located, locate, printDiagnosis, printNearest } from './located.ts'
 import { printWrapped } from './wrapped.ts'
 
 /** `rosh diagnose <order>`: the cause, what it stands on, what it is not, and the next safe step. */
@@ -11,14 +11,21 @@ export const registerDiagnose: Register = (program, context) => {
     .option('--json', 'print one JSON object')
     .action(async (typed: string, options: { json?: boolean }) => {
       const found = await locate(context, 'rosh diagnose', typed)
-      if (options.json) return context.print(JSON.stringify(found.kind === 'traced' ? found.diagnosis : found))
-      if (found.kind === 'ambiguous') return printCandidates(found, context)
-      const { diagnosis, lookedIn } = found
-      printDiagnosis(diagnosis, context)
-      printNearest(found, context)
-      context.print('ruled out')
-      if (diagnosis.ruledOut.length === 0) context.print('  nothing')
-      for (const { cause, because } of diagnosis.ruledOut) printWrapped(context, `  ${cause.padEnd(22)} `, because)
-      printWrapped(context, 'looked in ', lookedIn.join(', '))
+      const { diagnosis, lookedIn, facts } = found
+      conclude(context, options.json, {
+        data: { diagnosis, nearest: facts.nearest, lookedIn },
+        say: () => say(found, context),
+        failure: failureOf(found),
+      })
     })
+}
+
+function say(found: Located, context: CliContext): void {
+  const { diagnosis, lookedIn } = found
+  printDiagnosis(diagnosis, context)
+  printNearest(found, context)
+  context.print('ruled out')
+  if (diagnosis.ruledOut.length === 0) context.print('  nothing')
+  for (const { cause, because } of diagnosis.ruledOut) printWrapped(context, `  ${cause.padEnd(22)} `, because)
+  printWrapped(context, 'looked in ', lookedIn.join(', '))
 }

@@ -8,7 +8,7 @@ import type { DeadLetter } from '../ports/dead-letters.ts'
 import type { BadMarketplace } from '../flows/marketplace-filter.ts'
 import { replayDeadLetter } from '../flows/replay-dead-letter.ts'
 import { countFrom } from './count.ts'
-import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { type CliContext, CliError, conclude, type Failure, type Outcome, type Register } from './context.ts'
 import { operatorAtTerminal, recordedRead, withDesk } from './with-desk.ts'
 import { printWrapped } from './wrapped.ts'
 
@@ -37,7 +37,7 @@ const filtered = (command: Command): Command =>
 /** What a filter names must exist: a misspelt cause would match nothing and look like good news. Marketplaces are looked up in the database. */
 function filterOf({ marketplace, cause, since }: Filter): { marketplace: string | null; cause: string | null; since: string | null } {
   if (cause !== undefined && !CAUSE_CODES.some((code) => code === cause))
-    throw new CliError('bad-input', `--cause: "${cause}" is no cause code; there are ${CAUSE_CODES.join(', ')}`, EXIT.badInput)
+    throw new CliError('bad-input', `--cause: "${cause}" is no cause code; there are ${CAUSE_CODES.join(', ')}`)
   return { marketplace: marketplace ?? null, cause: cause ?? null, since: since ?? null }
 }
 
@@ -57,13 +57,19 @@ function registerList(dlq: Command, context: CliContext): void {
       ),
     )
     if (list.kind !== 'listed') throw badFilter(list, options)
-    if (options.json) return context.print(JSON.stringify({ depth, letters: list.letters, total: list.total }))
+    const data = { depth, letters: list.letters, total: list.total }
     const isFiltered = Object.values(filter).some((value) => value !== null)
-    context.print(`${depth.deadLetters} dead letters of ${depth.orders} orders${isFiltered ? `, ${list.total} of them match` : ''}`)
-    printLetters(list.letters, context)
-    if (list.total > list.letters.length)
-      context.print(`the oldest ${list.letters.length} are shown; --json, --cause, --marketplace and --since narrow it`)
-    if (list.letters.length > 0) context.print('why: `rosh trace <order>`; put one back: `rosh dlq replay <id>`; many: `rosh dlq drain`')
+    conclude(context, options.json, {
+      data,
+      say: () => {
+        context.print(`${depth.deadLetters} dead letters of ${depth.orders} orders${isFiltered ? `, ${list.total} of them match` : ''}`)
+        printLetters(list.letters, context)
+        if (list.total > list.letters.length)
+          context.print(`the oldest ${list.letters.length} are shown; --json, --cause, --marketplace and --since narrow it`)
+        if (list.letters.length > 0)
+          context.print('why: `rosh trace <order>`; put one back: `rosh dlq replay <id>`; many: `rosh dlq drain`')
+      },
+    })
   })
 }
 
@@ -83,7 +89,6 @@ function badFilter(bad: { kind: 'bad-since' } | BadMarketplace, { since, marketp
     bad.kind === 'bad-since'
       ? `--since: "${since}" is no time; write 24h, 7d or an ISO time`
       : `--marketplace: "${marketplace}" is none; there are ${bad.known.join(', ')}`,
-    EXIT.badInput,
   )
 }
 
@@ -97,18 +102,18 @@ function registerReplay(dlq: Command, context: CliContext): void {
     .action(async (outboxId: string, options: { reason?: string; json?: boolean }) => {
       const request = { principal: operatorAtTerminal(), outboxId, reason: options.reason ?? null, tool: 'rosh dlq replay' }
       const answer = await withDesk(context, (desk) => replayDeadLetter(request, desk))
-      if (options.json) context.print(JSON.stringify(answer))
-      else
-        context.print(
-          answer.kind === 'replayed'
-            ? `${answer.outboxId} is ${answer.state} again at ${answer.channel}`
-            : `${answer.outboxId} was not replayed: ${answer.reason}; nothing changed`,
-        )
-      if (answer.kind !== 'replayed') process.exitCode = answer.reason === 'unknown' ? EXIT.badInput : EXIT.failed
+      const message =
+        answer.kind === 'replayed'
+          ? `${answer.outboxId} is ${answer.state} again at ${answer.channel}`
+          : `${answer.outboxId} was not replayed: ${answer.reason}; nothing changed`
+      const failure = answer.kind === 'replayed' ? undefined : { code: REPLAY_CODES[answer.reason] ?? 'refused', message }
+      conclude(context, options.json, { data: { ...answer }, say: () => context.print(message), failure })
     })
 }
 
 const MOST_EXPECTED = 1_000_000
+
+const REPLAY_CODES: Partial<Record<string, Outcome>> = { unknown: 'unknown-dead-letter', unaudited: 'unaudited' }
 
 interface DrainOptions extends Filter {
   execute?: string
@@ -128,16 +133,18 @@ function registerDrain(dlq: Command, context: CliContext): void {
       const answer = await withDesk(context, (desk) => drainDlq(request, desk))
       if (answer.kind === 'bad-marketplace') throw badFilter(answer, options)
       if (answer.kind === 'refused' && answer.reason === 'bad-since') throw badFilter({ kind: 'bad-since' }, options)
-      if (options.json) context.print(JSON.stringify(answer))
-      else printDrain(answer, options, context)
-      if (answer.kind === 'refused') process.exitCode = EXIT.failed
+      conclude(context, options.json, {
+        data: { ...answer },
+        say: () => printDrain(answer, options, context),
+        failure: answer.kind === 'refused' ? drainFailure(answer.reason) : undefined,
+      })
     })
 }
 
 function drainRequest(options: DrainOptions): DrainRequest {
   const expectedCount = options.expect === undefined ? null : countFrom('--expect', options.expect, [0, MOST_EXPECTED])
   if ((options.execute === undefined) !== (expectedCount === null))
-    throw new CliError('bad-input', '--execute and --expect go together, as the first call printed them', EXIT.badInput)
+    throw new CliError('bad-input', '--execute and --expect go together, as the first call printed them')
   return {
     principal: operatorAtTerminal(),
     ...filterOf(options),
@@ -160,11 +167,16 @@ const REFUSED: Record<Exclude<DrainRefusal, 'bad-since'>, string> = {
   unaudited: 'the audit log cannot be written',
 }
 
+function drainFailure(reason: DrainRefusal): Failure {
+  const why = reason === 'bad-since' ? '--since: this is no time' : REFUSED[reason]
+  const code = reason === 'unaudited' ? 'unaudited' : 'refused'
+  return { code, message: `${why}. Nothing changed; make a new plan with \`rosh dlq drain\`.` }
+}
+
 function printDrain(answer: Exclude<DrainAnswer, BadMarketplace>, options: DrainOptions, context: CliContext): void {
   const { print } = context
   if (answer.kind === 'refused') {
-    const why = answer.reason === 'bad-since' ? '' : REFUSED[answer.reason]
-    return print(`${why}. Nothing changed; make a new plan with \`rosh dlq drain\`.`)
+    return print(drainFailure(answer.reason).message)
   }
   const done = (action: string): string => (action === 'archive' ? 'archived' : 'put back')
   if (answer.kind === 'drained') {

@@ -2,7 +2,7 @@ import { channelsOf } from '../channel-settings.ts'
 import { assemble, type Hub } from '../assembly.ts'
 import type { Config } from '../config.ts'
 import { runningConfig } from './configuration.ts'
-import { EXIT, type Register } from './context.ts'
+import { conclude, type Register } from './context.ts'
 import { attachDatabase } from './database.ts'
 import { logTo } from './log.ts'
 import { databaseProblem } from '../drivers/postgres/database-problem.ts'
@@ -25,9 +25,14 @@ export const registerDoctor: Register = (program, context) => {
       const config = runningConfig(context)
       const { url, embedded } = await attachDatabase(config)
       const findings = await findingsOf(config, url, embedded)
-      if (options.json) context.print(JSON.stringify({ ok: findings.every((f) => f.ok), findings }))
-      else for (const { part, ok, says } of findings) context.print(`${ok ? 'ok ' : 'FIX'}  ${part.padEnd(24)} ${says}`)
-      if (findings.some((f) => !f.ok)) process.exitCode = EXIT.failed
+      const toFix = findings.filter((f) => !f.ok).map((f) => f.part)
+      conclude(context, options.json, {
+        data: { ok: toFix.length === 0, findings },
+        say: () => {
+          for (const { part, ok, says } of findings) context.print(`${ok ? 'ok ' : 'FIX'}  ${part.padEnd(24)} ${says}`)
+        },
+        failure: toFix.length > 0 ? { code: 'not-ready', message: `to fix: ${toFix.join(', ')}` } : undefined,
+      })
     })
 }
 

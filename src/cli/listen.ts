@@ -3,7 +3,7 @@ import { oauthCallbackRoutes } from '../apps/oauth-callback.ts'
 import { buildReceiver, type Check } from '../apps/webhook-receiver.ts'
 import type { Clock } from '../ports/clock.ts'
 import { connectAccount } from '../flows/connect-account.ts'
-import { CliError, EXIT } from './context.ts'
+import { CliError } from './context.ts'
 
 export interface Listening {
   url: string
@@ -32,7 +32,7 @@ export async function listenForWebhooks(hub: Hub, port: number): Promise<Listeni
   } catch (error) {
     await app.close()
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-      throw new CliError('port-busy', `port ${port} is taken by another program; set HTTP_PORT to a free one`, EXIT.badInput)
+      throw new CliError('port-busy', `port ${port} is taken by another program; set HTTP_PORT to a free one`)
     }
     throw error
   }

@@ -2,11 +2,12 @@ import type { Diagnosis } from '../core/diagnosis.ts'
 import { loggedIdentifier } from '../core/logged-text.ts'
 import { isHeld } from '../core/order-facts.ts'
 import { type Trace, traceOrder } from '../flows/trace-order.ts'
-import { type CliContext, CliError, EXIT } from './context.ts'
+import { type CliContext, CliError, type Failure } from './context.ts'
+import { ambiguousOrder, unknownOrder } from './named-order.ts'
 import { recordedRead, withDesk } from './with-desk.ts'
 import { printWrapped } from './wrapped.ts'
 
-export type Located = Exclude<Trace, { kind: 'unreadable' }>
+export type Located = Extract<Trace, { kind: 'traced' }>
 
 /** Traces what a person typed, named in the audit log as the command that asked. */
 export async function locate(context: CliContext, command: 'rosh trace' | 'rosh diagnose', typed: string): Promise<Located> {
@@ -17,11 +18,11 @@ export async function locate(context: CliContext, command: 'rosh trace' | 'rosh 
       (answer) => ({ tool: command, scopeUsed: 'orders.read', ...loggedTrace(typed, answer) }),
     ),
   )
-  if (trace.kind !== 'unreadable') return trace
+  if (trace.kind === 'traced') return trace
+  if (trace.kind === 'ambiguous') throw ambiguousOrder(trace.typed, trace.candidates)
   throw new CliError(
     'bad-input',
     `<order>: "${typed}" is no identifier; give an order's reference, name or id, such as ML-98345, S00042 or odoo-42`,
-    EXIT.badInput,
   )
 }
 
@@ -31,15 +32,14 @@ function loggedTrace(typed: string, trace: Trace): { params: Record<string, unkn
   return trace.kind === 'unreadable' ? { params, errorCode: 'invalid-arguments' } : { params }
 }
 
-/** Nearest known names of an order that nobody knows. */
-export function printNearest({ facts }: Extract<Located, { kind: 'traced' }>, context: CliContext): void {
-  if (facts.nearest.length > 0) printWrapped(context, 'nearest known: ', facts.nearest.join(', '))
+/** Set when nobody knows what was typed: the answer says where we looked all the same. */
+export function failureOf({ facts, diagnosis }: Located): Failure | undefined {
+  return diagnosis.cause === 'not-found-anywhere' ? unknownOrder(facts.typed, facts.nearest) : undefined
 }
 
-/** Candidates, for a person to name one of them. */
-export function printCandidates({ typed, candidates }: Extract<Located, { kind: 'ambiguous' }>, { print }: CliContext): void {
-  print(`"${typed}" may mean several orders; name one of them:`)
-  for (const c of candidates) print(`  ${c.known.padEnd(24)} ${c.kind.padEnd(18)} ${c.channel}`)
+/** Nearest known names of an order that nobody knows. */
+export function printNearest({ facts }: Located, context: CliContext): void {
+  if (facts.nearest.length > 0) printWrapped(context, 'nearest known: ', facts.nearest.join(', '))
 }
 
 export function printDiagnosis({ cause, certainty, sentence, nextStep, alsoFound, evidence }: Diagnosis, context: CliContext): void {

@@ -3,7 +3,7 @@ import { runMcpStdio } from '../apps/mcp-server/stdio.ts'
 import type { Config } from '../config.ts'
 import { openDesk } from '../desk.ts'
 import { runningConfig } from './configuration.ts'
-import { CliError, EXIT, type Register } from './context.ts'
+import { CliError, type Register } from './context.ts'
 import { attachDatabase } from './database.ts'
 import { logTo } from './log.ts'
 
@@ -15,7 +15,7 @@ export const registerMcp: Register = (program, context) => {
     .action(async () => {
       const config = runningConfig(context)
       const identity = stdioIdentity({ mcpToken: config.variables.MCP_TOKEN?.reveal() ?? null, staticTokens: staticTokens(config) })
-      if (identity.kind === 'misconfigured') throw new CliError('misconfigured', identity.reason, EXIT.badInput)
+      if (identity.kind === 'misconfigured') throw new CliError('misconfigured', identity.reason)
       const { url } = await attachDatabase(config)
       const desk = await openDesk(config, url)
       const log = logTo(config.variables.LOG_LEVEL)

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { lockHolder } from '../drivers/postgres/start-lock.ts'
 import { homeFolder, readInstance } from '../home.ts'
 import { runningConfig } from './configuration.ts'
-import { type CliContext, CliError, EXIT } from './context.ts'
+import { type CliContext, CliError } from './context.ts'
 
 /**
  * The configuration of the hub that runs in this home, for what acts on its simulators. Throws `hub-not-running` where none does: on the usual ports
@@ -16,6 +16,5 @@ export function ownHub(context: CliContext): Config {
   throw new CliError(
     'hub-not-running',
     `hub-not-running: no hub runs in ${home}; start it with \`npm start\` or \`rosh up\`, or set ROSH_HOME to its home`,
-    EXIT.hubNotRunning,
   )
 }

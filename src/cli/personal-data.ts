@@ -1,9 +1,11 @@
+import { loggedIdentifier } from '../core/logged-text.ts'
 import type { Desk } from '../desk.ts'
 import { audited } from '../flows/audited.ts'
 import { locateOrder } from '../flows/locate-order.ts'
-import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { type CliContext, CliError, conclude, type Register } from './context.ts'
+import { ambiguousOrder, unknownOrder } from './named-order.ts'
 import { writePrivately } from './private-file.ts'
-import { operatorAtTerminal, withDesk } from './with-desk.ts'
+import { operatorAtTerminal, recordedRead, withDesk } from './with-desk.ts'
 
 /** `rosh personal-data`: what the hub holds of the person behind an order, and its erasure. Both are named in the audit log, without the data. */
 export const registerPersonalData: Register = (program, context) => {
@@ -12,8 +14,9 @@ export const registerPersonalData: Register = (program, context) => {
     .command('export')
     .argument('<order>', 'any identifier of the order')
     .requiredOption('--out <file>', 'written anew, readable by you alone')
+    .option('--json', 'print one JSON object')
     .description('write everything the hub holds of the buyer to a file')
-    .action((order: string, options: { out: string }) => exportOrder(context, order, options.out))
+    .action((order: string, options: { out: string; json?: boolean }) => exportOrder(context, order, options))
   data
     .command('erase')
     .argument('<order>', 'any identifier of the order')
@@ -30,25 +33,27 @@ interface EraseOptions {
   json?: boolean
 }
 
-async function exportOrder(context: CliContext, order: string, file: string): Promise<void> {
+async function exportOrder(context: CliContext, order: string, { out, json }: { out: string; json?: boolean }): Promise<void> {
   const found = await withDesk(context, async (desk) => {
-    const orderId = await orderIdOf(desk, order)
+    const tool = 'rosh personal-data export'
+    const orderId = await orderIdOf(desk, tool, order)
     return run(
       desk,
-      { tool: 'rosh personal-data export', orderId },
+      { tool, orderId },
       () => desk.personalData.read(orderId),
       () => ({}),
     )
   })
-  await writePrivately(file, `${JSON.stringify(found, null, 2)}\n`)
-  context.print(`written to ${file}`)
+  await writePrivately(out, `${JSON.stringify(found, null, 2)}\n`)
+  conclude(context, json, { data: { written: out }, say: () => context.print(`written to ${out}`) })
 }
 
 async function eraseOrder(context: CliContext, order: string, { yes, reason, json }: EraseOptions): Promise<void> {
-  if (!yes) throw new CliError('needs-yes', 'erasing cannot be undone: add --yes', EXIT.badInput)
+  if (!yes) throw new CliError('needs-yes', 'erasing cannot be undone: add --yes')
   const erased = await withDesk(context, async (desk) => {
-    const orderId = await orderIdOf(desk, order)
-    const act = { tool: 'rosh personal-data erase', orderId, ...(reason === undefined ? {} : { reason }) }
+    const tool = 'rosh personal-data erase'
+    const orderId = await orderIdOf(desk, tool, order)
+    const act = { tool, orderId, ...(reason === undefined ? {} : { reason }) }
     return run(
       desk,
       act,
@@ -56,21 +61,27 @@ async function eraseOrder(context: CliContext, order: string, { yes, reason, jso
       (done) => ({ ...done }),
     )
   })
-  context.print(
-    json
-      ? JSON.stringify(erased)
-      : `erased: ${erased.keys} keys, ${erased.observations} observations, ${erased.requests} raw requests, ${erased.attempts} texts of other systems`,
-  )
+  const { keys, observations, requests, attempts } = erased
+  const said = `erased: ${keys} keys, ${observations} observations, ${requests} raw requests, ${attempts} texts of other systems`
+  conclude(context, json, { data: { ...erased }, say: () => context.print(said) })
 }
 
-async function orderIdOf(desk: Desk, typed: string): Promise<string> {
-  // The ERP is not asked: what the hub does not know, it holds nothing of.
+// The ERP is not asked: what the hub does not know, it holds nothing of. Who asked in vain is on the record too.
+async function orderIdOf(desk: Desk, tool: string, typed: string): Promise<string> {
   const located = await locateOrder(typed, { trace: desk.trace, erp: null })
-  if (located.kind === 'ambiguous')
-    throw new CliError('ambiguous', `"${typed}" names several orders: ${located.candidates.map((c) => c.known).join(', ')}`, EXIT.badInput)
   const id = located.kind === 'located' ? located.facts.order?.id : undefined
-  if (id === undefined) throw new CliError('unknown-order', `no order "${typed}" is known`, EXIT.badInput)
-  return id
+  if (id !== undefined) return id
+  const isAmbiguous = located.kind === 'ambiguous'
+  const failure = isAmbiguous
+    ? ambiguousOrder(typed, located.candidates)
+    : unknownOrder(typed, located.kind === 'located' ? located.facts.nearest : [])
+  const params = { order_id: loggedIdentifier(typed, isAmbiguous) }
+  await recordedRead(
+    desk,
+    () => Promise.resolve(failure),
+    ({ code }) => ({ tool, scopeUsed: 'orders.pii', params, errorCode: code }),
+  )
+  throw failure
 }
 
 interface Act {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { lstat, open, rename, rm, writeFile } from 'node:fs/promises'
-import { CliError, EXIT } from './context.ts'
+import { CliError } from './context.ts'
 
 /**
  * Writes the file that `--out` names, readable by its owner alone: into a new file beside it, which then takes its place. A mode counts only for a file
@@ -24,5 +24,5 @@ export async function writePrivately(file: string, content: string | AsyncIterab
 }
 
 function unwritable(file: string, why: string): CliError {
-  return new CliError('bad-input', `--out: ${file} cannot be written: ${why}`, EXIT.badInput)
+  return new CliError('bad-input', `--out: ${file} cannot be written: ${why}`)
 }

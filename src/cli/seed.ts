@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { packageRoot } from '../home.ts'
-import { CliError, EXIT, type Register } from './context.ts'
+import { CliError, type Register } from './context.ts'
 import { ownHub } from './own-hub.ts'
 import { type ErpListing, listErpOrders, type PlannedErpOrder, plannedErpOrders, seedErpOrders, seedMasterData } from './seed/erp-orders.ts'
 import { dispatchOrders } from './seed/dispatches.ts'
@@ -94,7 +94,7 @@ function refuseRealSystems(config: Config, yes: boolean): void {
   const why = yes
     ? 'it cannot be seeded; unset its variables to seed the simulators'
     : 'a real system is written to only with --yes; unset its variables to seed the simulators'
-  throw new CliError('real-system', `not seeded: ${real.join('; ')}: ${why}`, EXIT.badInput)
+  throw new CliError('real-system', `not seeded: ${real.join('; ')}: ${why}`)
 }
 
 async function clearKnobs(api: SimulatorApi): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Config } from '../config.ts'
 import { packageRoot } from '../home.ts'
-import { CliError, EXIT } from './context.ts'
+import { CliError } from './context.ts'
 
 export type SimulatorName = 'paris-mock' | 'meli-sim' | 'odoo-sim'
 
@@ -46,8 +46,7 @@ export async function startSimulator(name: SimulatorName, config: Config): Promi
     said = (said + chunk.toString('utf8')).slice(-2_000)
   })
   const port = await Promise.race([listening(child), ended.then(() => undefined)])
-  if (port === undefined)
-    throw new CliError('simulator-not-started', `${name} did not start: ${said.trim() || 'it said nothing'}`, EXIT.badInput)
+  if (port === undefined) throw new CliError('simulator-not-started', `${name} did not start: ${said.trim() || 'it said nothing'}`)
   return { name, port, ended, stop: () => stop(child, ended) }
 }
 

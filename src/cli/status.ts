@@ -6,7 +6,7 @@ import { connect, type Pool } from '../drivers/postgres/pool.ts'
 import { type AppStatus, type ChannelStatus, type HubCounts, type HubStatus, readHubStatus } from '../drivers/postgres/hub-status.ts'
 import { homeFolder, readInstance } from '../home.ts'
 import { runningConfig } from './configuration.ts'
-import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { type CliContext, CliError, conclude, type Register } from './context.ts'
 import { attachDatabase } from './database.ts'
 
 export interface Status {
@@ -32,9 +32,9 @@ export const registerStatus: Register = (program, context) => {
     .option('--json', 'print one JSON object')
     .action(async (options: { json?: boolean }) => {
       const status = await readStatus(context)
-      if (options.json) context.print(JSON.stringify(status))
-      else printStatus(status, context)
-      process.exitCode = status.ready ? EXIT.ok : status.running ? EXIT.failed : EXIT.hubNotRunning
+      const failure = { code: status.running ? 'not-ready' : 'hub-not-running', message: status.waiting.join('; ') } as const
+      const say = (): void => printStatus(status, context)
+      conclude(context, options.json, { data: { ...status }, say, failure: status.ready ? undefined : failure })
     })
 }
 
@@ -61,7 +61,7 @@ async function partsStatus(context: CliContext): Promise<Status> {
   const found = !known
     ? undefined
     : await ofDatabase(context).catch((error: unknown) => {
-        if (error instanceof CliError && error.exitCode === EXIT.hubNotRunning) return undefined
+        if (error instanceof CliError && error.code === 'hub-not-running') return undefined
         throw error
       })
   const live = found?.apps.filter((one) => one.live).map(({ app }) => app) ?? []

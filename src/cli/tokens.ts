@@ -2,7 +2,7 @@ import { ROLE_SCOPES } from '../apps/mcp-server/principal.ts'
 import { type Scope, SCOPES } from '../ports/audit.ts'
 import { audited } from '../flows/audited.ts'
 import { countFrom } from './count.ts'
-import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { type CliContext, CliError, conclude, type Register } from './context.ts'
 import { operatorAtTerminal, withDesk } from './with-desk.ts'
 
 const DAY_MS = 86_400_000
@@ -35,21 +35,24 @@ export const registerTokens: Register = (program, context) => {
     .command('revoke')
     .argument('<id>', 'its number, as `rosh tokens issue` printed it')
     .description('end a token at once')
-    .action(async (id: string) => {
-      if (!/^\d{1,18}$/.test(id))
-        throw new CliError('bad-input', `<id>: "${id}" is no token number; \`rosh tokens list\` shows them`, EXIT.badInput)
-      const revoked = await withDesk(context, async (desk) => {
-        const intent = { principal: operatorAtTerminal(), tool: 'rosh tokens revoke', scopeUsed: null, params: { id } }
-        const act = await audited(desk, {
-          intent,
-          run: () => desk.tokens.revoke(id),
-          outcomeOf: (revoked) => ({ result: 'ok' as const, effect: { revoked } }),
-        })
-        return 'value' in act ? act.value : unaudited()
-      })
-      context.print(revoked ? `token ${id} is refused from now on` : `there is no live token ${id}; nothing changed`)
-      if (!revoked) process.exitCode = EXIT.failed
+    .option('--json', 'print one JSON object')
+    .action((id: string, options: { json?: boolean }) => revoke(context, id, options.json))
+}
+
+async function revoke(context: CliContext, id: string, json: boolean | undefined): Promise<void> {
+  if (!/^\d{1,18}$/.test(id)) throw new CliError('bad-input', `<id>: "${id}" is no token number; \`rosh tokens list\` shows them`)
+  const revoked = await withDesk(context, async (desk) => {
+    const intent = { principal: operatorAtTerminal(), tool: 'rosh tokens revoke', scopeUsed: null, params: { id } }
+    const act = await audited(desk, {
+      intent,
+      run: () => desk.tokens.revoke(id),
+      outcomeOf: (revoked) => ({ result: 'ok' as const, effect: { revoked } }),
     })
+    return 'value' in act ? act.value : unaudited()
+  })
+  const message = revoked ? `token ${id} is refused from now on` : `there is no live token ${id}; nothing changed`
+  const failure = revoked ? undefined : ({ code: 'unknown-token', message } as const)
+  conclude(context, json, { data: { id, revoked }, say: () => context.print(message), failure })
 }
 
 async function list(context: CliContext, json: boolean): Promise<void> {
@@ -73,7 +76,6 @@ function scopesOf(text: string): Scope[] {
       throw new CliError(
         'bad-input',
         `scopes: "${word}" is no scope and no role; use ${[...SCOPES, ...Object.keys(ROLE_SCOPES)].join(', ')}`,
-        EXIT.badInput,
       )
     return [scope]
   })

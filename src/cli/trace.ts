@@ -1,6 +1,6 @@
 import type { TimelineEntry } from '../core/timeline.ts'
-import type { CliContext, Register } from './context.ts'
-import { locate, printCandidates, printDiagnosis, printNearest } from './located.ts'
+import { type CliContext, conclude, type Register } from './context.ts'
+import { failureOf, locate, printDiagnosis, printNearest } from './located.ts'
 import { printWrapped } from './wrapped.ts'
 
 /** `rosh trace <order>`: the whole story of an order and why it is not where it should be. */
@@ -12,15 +12,16 @@ export const registerTrace: Register = (program, context) => {
     .option('--json', 'print one JSON object')
     .action(async (typed: string, options: { json?: boolean }) => {
       const trace = await locate(context, 'rosh trace', typed)
-      if (options.json && trace.kind === 'traced')
-        context.print(JSON.stringify({ diagnosis: trace.diagnosis, timeline: trace.timeline, lookedIn: trace.lookedIn }))
-      else if (options.json) context.print(JSON.stringify(trace))
-      else if (trace.kind === 'ambiguous') printCandidates(trace, context)
-      else {
-        printDiagnosis(trace.diagnosis, context)
-        printNearest(trace, context)
-        printTimeline(trace.timeline, context)
-      }
+      const { diagnosis, timeline, lookedIn, facts } = trace
+      conclude(context, options.json, {
+        data: { diagnosis, timeline, nearest: facts.nearest, lookedIn },
+        say: () => {
+          printDiagnosis(diagnosis, context)
+          printNearest(trace, context)
+          printTimeline(timeline, context)
+        },
+        failure: failureOf(trace),
+      })
     })
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { countFrom } from './count.ts'
-import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { type CliContext, CliError, type Register } from './context.ts'
 import { ownHub } from './own-hub.ts'
 import { PEOPLE, PRODUCTS } from './seed/catalogue.ts'
 import { INCLUDED_TAX } from './seed/erp-orders.ts'
@@ -80,7 +80,7 @@ export async function liveTraffic({ config, perMinute, signal, progress }: Traff
 
 function refuseRealSystems({ odoo, mercadolibre, paris }: Config): void {
   if (odoo.simulated && mercadolibre.simulated && paris.simulated) return
-  throw new CliError('real-system', 'traffic is made at simulators only; unset the variables of the real system', EXIT.badInput)
+  throw new CliError('real-system', 'traffic is made at simulators only; unset the variables of the real system')
 }
 
 interface Day {

@@ -10,7 +10,7 @@ import { systemClock } from '../drivers/system-clock.ts'
 import { removeInstance, writeInstance } from '../home.ts'
 import { Wake } from '../supervise.ts'
 import { configOf } from './configuration.ts'
-import { type CliContext, CliError, EXIT, type Register } from './context.ts'
+import { type CliContext, CliError, type Register } from './context.ts'
 import { startDatabase } from './database.ts'
 import { listenForWebhooks } from './listen.ts'
 import { logTo } from './log.ts'
@@ -51,7 +51,6 @@ async function aloneIn(home: string, work: () => Promise<void>): Promise<void> {
     throw new CliError(
       'already-running',
       `a hub runs already in ${home} (process ${error.pid}); stop it with Ctrl-C, or set ROSH_HOME and the ports for a second one`,
-      EXIT.badInput,
     )
   }
 }

@@ -50,10 +50,20 @@ describe('the rosh command by itself', () => {
     expect((await spawned(['fly'])).code).toBe(2)
   })
 
+  test.each([
+    ['an unknown command', ['fly'], "unknown command 'fly'"],
+    ['an unknown option', ['trace', 'ML-1', '--colour'], "unknown option '--colour'"],
+    ['a missing argument', ['retry'], "missing required argument 'order'"],
+  ])('%s is told as JSON too', async (_name, args, message) => {
+    const { code, out, err } = await spawned([...args, '--json'])
+    expect([code, JSON.parse(out)]).toEqual([2, { error: { code: 'bad-input', message: expect.stringContaining(message) } }])
+    expect(err).toContain(message)
+  })
+
   test('without a hub it says so', async () => {
     const { code, out } = await spawned(['status', '--json'])
     expect(code).toBe(3)
-    expect(JSON.parse(out)).toMatchObject({ ready: false, running: false })
+    expect(JSON.parse(out)).toMatchObject({ ready: false, running: false, error: { code: 'hub-not-running' } })
   })
 
   test('a second hub in one home is refused before it can touch the first one’s database', async () => {
@@ -89,7 +99,8 @@ describe('the rosh command by itself', () => {
       }
       const { code, out } = await spawned(['doctor', '--json'], env)
       const says = expect.stringContaining('does not answer') as string
-      expect([code, JSON.parse(out)]).toEqual([1, { ok: false, findings: [{ part: 'database', ok: false, says }] }])
+      const error = { code: 'not-ready', message: 'to fix: database' }
+      expect([code, JSON.parse(out)]).toEqual([1, { ok: false, findings: [{ part: 'database', ok: false, says }], error }])
     } finally {
       rmSync(home, { recursive: true, force: true })
     }
