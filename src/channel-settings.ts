@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import type { HubFile } from './config-file.ts'
 import { type Capabilities, type Channel, type ChannelTiming, leaseProblem, ODOO_CHANNEL } from './core/channel.ts'
+import { realCapabilities, simulatorCapabilities } from './drivers/mercadolibre/capabilities.ts'
 
 const NONE: Capabilities = {
   createOrder: false,
@@ -20,21 +21,14 @@ type Settings = HubFile['channels'][string]
 /** The channels of this configuration: Odoo, the MercadoLibre accounts and Paris, with what each can do in its configured mode. */
 export function channelsOf(config: Config): Channel[] {
   const { file, mercadolibre, paris } = config
-  const simulated: Capabilities = { ...NONE, createOrder: true, updateOrder: true, cancelOrder: true }
+  const mock: Capabilities = { ...NONE, createOrder: true, updateOrder: true, cancelOrder: true }
   return [
     channel(ODOO_CHANNEL, 'odoo', { ...NONE, createOrder: true, cancelOrder: true, fractionalQuantity: true }, file.channels[ODOO_CHANNEL]),
     ...file.mercadolibre.accounts.map((userId) => {
       const id = `mercadolibre:${userId}`
-      return channel(
-        id,
-        'mercadolibre',
-        mercadolibre.simulated
-          ? { ...simulated, updateStock: true, pushFulfilment: true }
-          : { ...NONE, updateStock: true, pushFulfilment: true },
-        file.channels[id],
-      )
+      return channel(id, 'mercadolibre', mercadolibre.simulated ? simulatorCapabilities : realCapabilities, file.channels[id])
     }),
-    channel('paris:main', 'paris', { ...simulated, idempotentCreate: paris.simulated }, file.channels['paris:main']),
+    channel('paris:main', 'paris', { ...mock, idempotentCreate: paris.simulated }, file.channels['paris:main']),
   ]
 }
 

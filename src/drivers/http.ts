@@ -177,3 +177,18 @@ export function parseReply<T>(schema: z.ZodType<T>, reply: HttpReply): T {
     cause: parsed.error,
   })
 }
+
+/** The work of many, for one of them: who gives up gets `refusal`, and the work goes on for the others. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal, refusal: () => IntegrationError): Promise<T> {
+  if (signal.aborted) throw refusal()
+  let stop = (): void => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(refusal())
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -18,7 +18,7 @@ export interface MercadolibreParts {
     /** Our client id: the application that the account is connected through. */
     appId: string
   }
-  /** Of the configured mode: `realCapabilities` or `simulatorCapabilities`. */
+  /** Of the configured mode: `capabilities.ts`. */
   capabilities: Capabilities
   timing: ChannelTiming
   client: MeliClient
@@ -26,21 +26,6 @@ export interface MercadolibreParts {
   /** Of several warehouses, the one whose stock the hub writes. */
   warehouse?: { storeId: string; networkNodeId: string }
 }
-
-/** The vendor has no call that creates, changes or cancels an order: orders exist because a buyer checked out. */
-export const realCapabilities: Capabilities = {
-  createOrder: false,
-  updateOrder: false,
-  cancelOrder: false,
-  updateStock: true,
-  // Of shipments that the seller moves himself (ME1); the carrier reports the others.
-  pushFulfilment: true,
-  fractionalQuantity: false,
-  idempotentCreate: false,
-}
-
-/** `meli-sim` adds those calls, and a client reference, so that an order of the ERP can appear in a marketplace. */
-export const simulatorCapabilities: Capabilities = { ...realCapabilities, createOrder: true, updateOrder: true, cancelOrder: true }
 
 /** One MercadoLibre account. */
 export function mercadolibreMarketplace(parts: MercadolibreParts): Marketplace {

@@ -3,7 +3,8 @@ import type { Operation, Step } from '../../core/delivery.ts'
 import type { DesiredOrder } from '../../core/desired.ts'
 import { compareOrder } from '../../core/drift.ts'
 import { IntegrationError } from '../../core/integration-error.ts'
-import { isPositive, isWholePositive, majorFrom } from '../../core/money.ts'
+import { majorFrom } from '../../core/money.ts'
+import { idempotencyKey, refusedLines, stepIfAble } from '../../core/send-step.ts'
 import { shortened } from '../../core/storable-text.ts'
 import type { Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
 import { digits, type FetchedOrder, getOrder, type Reads, searchOrders } from './calls.ts'
@@ -101,14 +102,14 @@ export function nextForOrder(capabilities: Capabilities, wanted: WantedOrder, sh
   if (shown.kind === 'absent') return nextWhenAbsent(capabilities, wanted)
   if (desired.lifecycle === 'cancelled') {
     if (shown.content.lifecycle === 'cancelled') return { kind: 'done', reason: 'already-there' }
-    return able(capabilities.cancelOrder, 'cancel')
+    return stepIfAble(capabilities.cancelOrder, 'cancel')
   }
   if (shown.content.lifecycle === 'cancelled') {
     return { kind: 'refused', cause: 'rejected-by-target', summary: 'the order is cancelled there, which cannot be undone' }
   }
   if (compareOrder(desired, shown.content).length === 0)
     return reportStep(capabilities, desired, shown.content) ?? { kind: 'done', reason: 'already-there' }
-  return refusalOf(capabilities, desired) ?? able(capabilities.updateOrder, 'update')
+  return refusalOf(capabilities, desired) ?? stepIfAble(capabilities.updateOrder, 'update')
 }
 
 function nextForOwnSale(capabilities: Capabilities, desired: DesiredOrder, shown: Shown): Step {
@@ -127,25 +128,12 @@ function nextWhenAbsent(capabilities: Capabilities, wanted: WantedOrder): Step {
   return refusalOf(capabilities, desired) ?? { kind: 'send', operation: 'create' }
 }
 
-function able(isAble: boolean, operation: Operation): Step {
-  return isAble ? { kind: 'send', operation } : { kind: 'unsupported', operation }
-}
-
 function refusalOf(capabilities: Capabilities, desired: DesiredOrder): Step | undefined {
-  const isTaken = capabilities.fractionalQuantity ? isPositive : isWholePositive
-  const odd = desired.lines.find((line) => !isTaken(line.quantity))
-  if (odd) {
-    return {
-      kind: 'refused',
-      cause: 'unsupported-by-target',
-      summary: `quantity ${odd.quantity} of ${odd.sku}: only whole pieces are taken`,
-    }
-  }
+  const refused = refusedLines(capabilities, desired)
+  if (refused) return refused
   if (desired.currency === null) return { kind: 'refused', cause: 'erp-order-invalid', summary: 'the order has no currency' }
-  if (desired.lines.length === 0) return { kind: 'refused', cause: 'erp-order-invalid', summary: 'the order has no lines' }
   const priceless = desired.lines.find((line) => line.unitPriceMinor === null)
-  if (priceless) return { kind: 'refused', cause: 'erp-order-invalid', summary: `${priceless.sku} has no unit price` }
-  return undefined
+  return priceless && { kind: 'refused', cause: 'erp-order-invalid', summary: `${priceless.sku} has no unit price` }
 }
 
 /** One request. The calls exist at the simulator only; the capabilities of the real marketplace never lead here. */
@@ -217,10 +205,4 @@ function bodyOf({ desired, reference, personal }: WantedOrder): unknown {
       unit_price: majorFrom(line.unitPriceMinor ?? 0, currency),
     })),
   }
-}
-
-/** Create: account, order, generation; so any version of a create repeats it. Update and cancel: plus version. */
-function idempotencyKey({ channel, desired, generation, version }: WantedOrder, operation: Operation): string {
-  const create = `${channel}/${desired.origin}/${desired.orderKey}/g${generation}`
-  return operation === 'create' ? create : `${create}/${operation}/v${version}`
 }

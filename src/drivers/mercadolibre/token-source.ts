@@ -2,7 +2,7 @@ import { IntegrationError } from '../../core/integration-error.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { CredentialStore, RefreshLease, TokenPair } from '../../ports/credential-store.ts'
 import type { Random } from '../../ports/random.ts'
-import { type HttpClient, type HttpReply, retryAfterMs } from '../http.ts'
+import { type HttpClient, type HttpReply, orAborted, retryAfterMs } from '../http.ts'
 import type { TokenSource } from './client.ts'
 import { type Granted, grantedIn, type OauthApp, oauthErrorIn, requestToken } from './oauth.ts'
 
@@ -64,7 +64,7 @@ export function mercadolibreTokens(parts: TokenParts): TokenSource {
       if (nowMs() < refreshAtMs) return pair
       const isAlive = () => nowMs() < Date.parse(pair.expiresAt)
       try {
-        return await orAborted(refreshed(pair, isAlive()), signal)
+        return await orAborted(refreshed(pair, isAlive()), signal, waitEnded)
       } catch (error) {
         // Ahead of its end a refresh may fail for a while; only a refused account is told at once.
         if (error instanceof IntegrationError && error.code !== 'unauthorized' && isAlive()) return pair
@@ -75,7 +75,7 @@ export function mercadolibreTokens(parts: TokenParts): TokenSource {
       for (let round = 0; round < 3; round++) {
         const { pair } = await present()
         if (pair.version > refusedVersion) return pair
-        await orAborted(refreshed(pair, false), signal)
+        await orAborted(refreshed(pair, false), signal, waitEnded)
       }
       throw new IntegrationError('unauthorized', { summary: 'MercadoLibre refused the access token and no newer one came' })
     },
@@ -213,17 +213,4 @@ function notSent(why: string): IntegrationError {
   return new IntegrationError('unreachable', { summary: `not sent: ${why}` })
 }
 
-/** A caller that gives up leaves the shared refresh alone. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) throw notSent('the wait for an access token ended')
-  let stop = () => {}
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(notSent('the wait for an access token ended'))
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
-}
+const waitEnded = (): IntegrationError => notSent('the wait for an access token ended')

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { IntegrationError } from '../../core/integration-error.ts'
-import { httpClient } from '../http.ts'
+import { httpClient, orAborted } from '../http.ts'
 import { connect, type Connection, serverTime } from './connection.ts'
 import { faultOf } from './odoo-error.ts'
 import { type OdooCall, readAnswer } from './transport.ts'
@@ -121,7 +121,7 @@ function sharedLogin(login: () => Promise<Connection>) {
         .finally(() => {
           connecting = undefined
         })
-      return await orAborted(connecting, signal)
+      return await orAborted(connecting, signal, notSent)
     },
     drop(lost: Connection): void {
       if (current === lost) current = undefined
@@ -162,19 +162,6 @@ function isConnectionLost(error: unknown): boolean {
   if (!(error instanceof IntegrationError)) return false
   if (error.code === 'unreachable' || error.code === 'unauthorized') return true
   return error.code === 'unavailable' && faultOf(error) === undefined
-}
-
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop = (): void => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(notSent())
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }
 
 function notSent(): IntegrationError {

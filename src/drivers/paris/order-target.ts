@@ -4,7 +4,7 @@ import type { Operation, Step } from '../../core/delivery.ts'
 import type { DesiredOrder } from '../../core/desired.ts'
 import { compareOrder } from '../../core/drift.ts'
 import { IntegrationError } from '../../core/integration-error.ts'
-import { isPositive, isWholePositive } from '../../core/money.ts'
+import { idempotencyKey, refusedLines, stepIfAble } from '../../core/send-step.ts'
 import { shortened } from '../../core/storable-text.ts'
 import type { AttemptLog } from '../../ports/attempt-log.ts'
 import type { Sent, Shown, Wanted } from '../../ports/target.ts'
@@ -121,30 +121,14 @@ export function nextForOrder(capabilities: Capabilities, wanted: WantedOrder, sh
     if (wanted.externalId !== null)
       return { kind: 'refused', cause: 'delivered-then-missing', summary: `order ${wanted.externalId} is not there any more` }
     if (!capabilities.createOrder) return { kind: 'unsupported', operation: 'create' }
-    return refusalOf(capabilities, desired) ?? { kind: 'send', operation: 'create' }
+    return refusedLines(capabilities, desired) ?? { kind: 'send', operation: 'create' }
   }
-  if (isCancelled && shown.content.lifecycle !== 'cancelled') return able(capabilities.cancelOrder, 'cancel')
+  if (isCancelled && shown.content.lifecycle !== 'cancelled') return stepIfAble(capabilities.cancelOrder, 'cancel')
   if (isCancelled) return { kind: 'done', reason: 'already-there' }
   if (shown.content.lifecycle === 'cancelled')
     return { kind: 'refused', cause: 'rejected-by-target', summary: 'the order is cancelled there, which cannot be undone' }
   if (compareOrder(desired, shown.content).length === 0) return { kind: 'done', reason: 'already-there' }
-  return refusalOf(capabilities, desired) ?? able(capabilities.updateOrder, 'update')
-}
-
-function able(isAble: boolean, operation: Operation): Step {
-  return isAble ? { kind: 'send', operation } : { kind: 'unsupported', operation }
-}
-
-function refusalOf(capabilities: Capabilities, desired: DesiredOrder): Step | undefined {
-  const isTaken = capabilities.fractionalQuantity ? isPositive : isWholePositive
-  const odd = desired.lines.find((line) => !isTaken(line.quantity))
-  if (odd)
-    return {
-      kind: 'refused',
-      cause: 'unsupported-by-target',
-      summary: `quantity ${odd.quantity} of ${odd.sku}: only whole pieces are taken`,
-    }
-  return desired.lines.length === 0 ? { kind: 'refused', cause: 'erp-order-invalid', summary: 'the order has no lines' } : undefined
+  return refusedLines(capabilities, desired) ?? stepIfAble(capabilities.updateOrder, 'update')
 }
 
 /** One request. What the answer shows decides whether it was enough. */
@@ -188,12 +172,6 @@ function bodyOf({ reference, personal, desired }: WantedOrder): string {
   const buyer = shortened((personal?.buyerName ?? personal?.buyerNickname ?? '').trim(), 200)
   const items = desired.lines.map(({ sku, quantity }) => ({ sku, qty: Number(quantity) }))
   return JSON.stringify({ buyer: buyer || NOBODY, items, external_ref: reference })
-}
-
-/** Create: account, order, generation; so any version of a create repeats it. Update and cancel: plus version. */
-function idempotencyKey({ channel, desired, generation, version }: WantedOrder, operation: Operation): string {
-  const create = `${channel}/${desired.origin}/${desired.orderKey}/g${generation}`
-  return operation === 'create' ? create : `${create}/${operation}/v${version}`
 }
 
 const SkuProblems = z.object({ detail: z.array(z.object({ loc: z.array(z.union([z.string(), z.number()])) })) })
