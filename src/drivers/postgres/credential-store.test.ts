@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
 import type { CredentialStore, TokenPair } from '../../ports/credential-store.ts'
 import { credentialStore } from './credential-store.ts'
 import { applyGate, readGate } from './gate.ts'
-import { connect, type Pool } from './pool.ts'
+import { connect, type Pool, transaction } from './pool.ts'
 import { sealer } from './sealed-column.ts'
 
 const CHANNEL = 'mercadolibre:1'
@@ -170,6 +170,18 @@ test('the pair before the last one is kept, sealed', async () => {
   const { rows } = await owner.query<{ previous: Buffer }>('SELECT previous_tokens AS previous FROM credential')
   expect(rows[0]?.previous.length).toBeGreaterThan(100)
   expect(rows[0]?.previous.toString('latin1')).not.toContain('TG-refresh')
+})
+
+test('a connection waits for a refresh under way without holding what that one needs', async () => {
+  await store.connect(CHANNEL, aPair(1))
+  await transaction(pool, async (refreshing) => {
+    await refreshing.query('SELECT FROM credential WHERE channel = $1 FOR UPDATE', [CHANNEL])
+    const connected = store.connect(CHANNEL, aPair(2))
+    await vi.waitUntil(async () => (await owner.query(`SELECT FROM pg_locks WHERE NOT granted`)).rowCount === 1, { timeout: 10_000 })
+    await refreshing.query('SELECT FROM channel WHERE id = $1 FOR UPDATE NOWAIT', [CHANNEL])
+    await refreshing.query('COMMIT')
+    expect((await connected).version).toBe(2)
+  })
 })
 
 test('an account that was never connected asks for connection', async () => {

@@ -123,8 +123,9 @@ async function saveRefreshed(
 }
 
 async function connectAccount(client: PoolClient, sealed: Sealer, channel: string, pair: Omit<TokenPair, 'version'>): Promise<TokenPair> {
-  await addChannel(client, channel)
+  // The credential before its channel, as everywhere here: the other order waits in a circle with a refresh that is refused just now.
   const row = await lockRow(client, channel)
+  await addChannel(client, channel)
   await unpause(client, channel)
   if (row) return writePair(client, sealed, { channel, keyId: row.key_id, version: Number(row.version) + 1, pair, previous: null })
   const keyId = await sealed.newDataKey(client, 'credential')

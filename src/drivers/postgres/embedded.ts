@@ -83,17 +83,17 @@ const settings = {
   idle_in_transaction_session_timeout: '60s',
 }
 
-const Record = z.object({
+const ServerRecord = z.object({
   port: z.int().min(1).max(65_535),
   dataFolder: z.string(),
   superuserPassword: z.string(),
   ownerPassword: z.string(),
   hubPassword: z.string(),
 })
-type Record = z.infer<typeof Record>
+type ServerRecord = z.infer<typeof ServerRecord>
 
 // A server that is starting, recovering or stopping answers nobody, yet holds the folder: wait for either end of that.
-async function settled(record: Record): Promise<boolean> {
+async function settled(record: ServerRecord): Promise<boolean> {
   const giveUpAt = Date.now() + 30_000
   for (;;) {
     if (await answersOn(record.port, record)) return true
@@ -123,7 +123,7 @@ async function setLeftOverAside(home: string, ground: Ground, log: (text: string
   log(`The data of a former ${home} was moved to ${aside}; remove it when nobody needs it`)
 }
 
-async function bringUp(cluster: Cluster, record: Record, ground: Ground, log: (text: string) => void): Promise<void> {
+async function bringUp(cluster: Cluster, record: ServerRecord, ground: Ground, log: (text: string) => void): Promise<void> {
   const storage = dirname(cluster.dataFolder)
   mkdirSync(storage, { recursive: true, mode: 0o700 })
   if (ground.runAs) chownSync(storage, ground.runAs.uid, ground.runAs.gid)
@@ -148,7 +148,7 @@ function checkVersion(dataFolder: string, version: string): void {
   )
 }
 
-async function newRecord(ground: Ground): Promise<Record> {
+async function newRecord(ground: Ground): Promise<ServerRecord> {
   const password = () => randomBytes(24).toString('base64url')
   return {
     port: await freePort(),
@@ -159,7 +159,7 @@ async function newRecord(ground: Ground): Promise<Record> {
   }
 }
 
-function clusterOf(record: Record, ground: Ground): Cluster {
+function clusterOf(record: ServerRecord, ground: Ground): Cluster {
   return {
     binFolder: ground.binFolder,
     dataFolder: record.dataFolder,
@@ -169,7 +169,7 @@ function clusterOf(record: Record, ground: Ground): Cluster {
   }
 }
 
-function instanceOf(record: Record, attached: boolean): Instance {
+function instanceOf(record: ServerRecord, attached: boolean): Instance {
   const { port, dataFolder, hubPassword, ownerPassword } = record
   return {
     databaseUrl: clusterUrl({ port, user: hubLogin, password: hubPassword, database: hubDatabase }),
@@ -184,11 +184,11 @@ function recordFile(home: string): string {
   return join(home, 'postgres.json')
 }
 
-function readRecord(home: string): Record | undefined {
+function readRecord(home: string): ServerRecord | undefined {
   const file = recordFile(home)
   if (!existsSync(file)) return undefined
   try {
-    const record = Record.parse(JSON.parse(readFileSync(file, 'utf8')))
+    const record = ServerRecord.parse(JSON.parse(readFileSync(file, 'utf8')))
     // A home that was moved or copied brings its data along; the recorded path would still be the old one.
     const inHome = join(home, 'postgres')
     return existsSync(inHome) ? { ...record, dataFolder: join(inHome, 'data') } : record
@@ -199,7 +199,7 @@ function readRecord(home: string): Record | undefined {
   }
 }
 
-function writeRecord(home: string, record: Record): void {
+function writeRecord(home: string, record: ServerRecord): void {
   const file = recordFile(home)
   writeFileSync(`${file}.new`, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 })
   renameSync(`${file}.new`, file)

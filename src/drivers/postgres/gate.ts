@@ -1,5 +1,5 @@
 import type { GateEffect } from '../../core/delivery.ts'
-import type { Pool, PoolClient } from './pool.ts'
+import type { Pool, PoolClient, Queryable } from './pool.ts'
 
 /** How a channel's gate stands, shared by every worker: `closed` circuit is the healthy state. */
 export type GateState = 'closed' | 'open' | 'probing' | 'limited' | 'paused' | 'disabled'
@@ -153,9 +153,4 @@ export async function readGate(client: Pool | PoolClient, channel: string): Prom
     [channel],
   )
   return rows[0] ?? null
-}
-
-/** A pool or a client inside a transaction. */
-export interface Queryable {
-  query(text: string, values?: unknown[]): Promise<unknown>
 }

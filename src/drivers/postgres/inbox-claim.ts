@@ -1,12 +1,8 @@
 import type { ClaimedEvent, EventEnding } from '../../ports/inbox.ts'
 import { applyGate, debitGate, openGate } from './gate.ts'
 import { type Pool, transaction } from './pool.ts'
+import { POISON_AFTER, SUSPECT_AFTER } from './suspects.ts'
 import { resolveDead, tieEvents } from './tie-events.ts'
-
-/** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */
-const SUSPECT_AFTER = 3
-/** Unfinished claims alone that make a poison. */
-const POISON_AFTER = 2
 
 /**
  * Claims due events of a channel, its suspects or the others: gate and bucket first, in a statement of their own; their lock makes claims of one channel take turns, so the
@@ -21,8 +17,8 @@ export async function claimEvents(
     const { most, probe } = await openGate(client, channel, limit)
     if (most < 1) return []
     const { rows } = suspects
-      ? await client.query<Omit<ClaimedEvent, 'probe'>>(CLAIM_SUSPECT, [channel, leaseMs])
-      : await client.query<Omit<ClaimedEvent, 'probe'>>(CLAIM, [channel, leaseMs, most])
+      ? await client.query<Omit<ClaimedEvent, 'probe'>>(CLAIM_SUSPECT, [channel, leaseMs, SUSPECT_AFTER, POISON_AFTER])
+      : await client.query<Omit<ClaimedEvent, 'probe'>>(CLAIM, [channel, leaseMs, most, SUSPECT_AFTER])
     if (rows.length > 0) await debitGate(client, channel, { tokens: rows.length, probe, leaseMs })
     return rows.map((row) => ({ ...row, probe }))
   })
@@ -36,9 +32,10 @@ export async function endPoison(pool: Pool): Promise<void> {
        state_version = state_version + 1
      WHERE id IN (
        SELECT id FROM inbound_event
-       WHERE state = 'pending' AND unfinished >= ${SUSPECT_AFTER} AND unfinished_alone >= ${POISON_AFTER}
+       WHERE state = 'pending' AND unfinished >= $1 AND unfinished_alone >= $2
          AND (lease_until IS NULL OR lease_until <= hub_now())
        FOR UPDATE SKIP LOCKED)`,
+    [SUSPECT_AFTER, POISON_AFTER],
   )
 }
 
@@ -46,10 +43,11 @@ export async function endPoison(pool: Pool): Promise<void> {
 export async function channelsWithSuspects(pool: Pool): Promise<string[]> {
   const { rows } = await pool.query<{ channel: string }>(
     `SELECT DISTINCT e.channel FROM inbound_event e JOIN channel c ON c.id = e.channel
-     WHERE e.state = 'pending' AND e.unfinished >= ${SUSPECT_AFTER} AND e.unfinished_alone < ${POISON_AFTER}
+     WHERE e.state = 'pending' AND e.unfinished >= $1 AND e.unfinished_alone < $2
        AND e.due_at <= hub_now() AND (e.lease_until IS NULL OR e.lease_until <= hub_now())
        AND NOT EXISTS (SELECT FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending' AND o.lease_until > hub_now())
        AND gate_admits_claim(c)`,
+    [SUSPECT_AFTER, POISON_AFTER],
   )
   return rows.map((row) => row.channel)
 }
@@ -59,7 +57,7 @@ export async function channelsWithSuspects(pool: Pool): Promise<string[]> {
 const CLAIM_SUSPECT = `
   WITH clock AS MATERIALIZED (SELECT hub_now() AS now), suspect AS MATERIALIZED (
     SELECT e.id FROM inbound_event e
-    WHERE e.channel = $1 AND e.state = 'pending' AND e.unfinished >= ${SUSPECT_AFTER} AND e.unfinished_alone < ${POISON_AFTER}
+    WHERE e.channel = $1 AND e.state = 'pending' AND e.unfinished >= $3 AND e.unfinished_alone < $4
       AND e.due_at <= (SELECT now FROM clock) AND (e.lease_until IS NULL OR e.lease_until <= (SELECT now FROM clock))
       AND (SELECT true FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending'
              AND o.lease_until > (SELECT now FROM clock) LIMIT 1) IS NULL
@@ -75,7 +73,7 @@ const CLAIM_SUSPECT = `
 const CLAIM = `
   WITH clock AS MATERIALIZED (SELECT hub_now() AS now), head AS MATERIALIZED (
     SELECT e.resource FROM inbound_event e
-    WHERE e.channel = $1 AND e.state = 'pending' AND e.unfinished < ${SUSPECT_AFTER}
+    WHERE e.channel = $1 AND e.state = 'pending' AND e.unfinished < $4
       AND e.due_at <= (SELECT now FROM clock) AND (e.lease_until IS NULL OR e.lease_until <= (SELECT now FROM clock))
       AND (SELECT true FROM inbound_event o WHERE o.channel = e.channel AND o.resource = e.resource AND o.state = 'pending'
              AND o.lease_until > (SELECT now FROM clock) LIMIT 1) IS NULL
@@ -83,7 +81,7 @@ const CLAIM = `
   ), newest AS MATERIALIZED (
     SELECT n.id, n.resource FROM (SELECT DISTINCT resource FROM head) h CROSS JOIN LATERAL (
       SELECT e.id, e.resource FROM inbound_event e
-      WHERE e.channel = $1 AND e.resource = h.resource AND e.state = 'pending' AND e.unfinished < ${SUSPECT_AFTER}
+      WHERE e.channel = $1 AND e.resource = h.resource AND e.state = 'pending' AND e.unfinished < $4
         AND e.due_at <= (SELECT now FROM clock) AND (e.lease_until IS NULL OR e.lease_until <= (SELECT now FROM clock))
       ORDER BY e.id DESC LIMIT 1 FOR UPDATE SKIP LOCKED) n
   ), claimed AS (

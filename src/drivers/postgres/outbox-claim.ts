@@ -6,11 +6,7 @@ import { debitGate, openGate } from './gate.ts'
 import { recordEvents } from './delivery-events.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
 import { retried } from './retry.ts'
-
-/** Claimed so often without a finish: from here on alone, so that one that kills its worker takes nobody with it. */
-const SUSPECT_AFTER = 3
-/** Unfinished claims alone that make a poison. */
-const POISON_AFTER = 2
+import { POISON_AFTER, SUSPECT_AFTER } from './suspects.ts'
 
 /** Claims due deliveries of one channel, its suspects or the others: gate and bucket first, in a statement of their own, then the rows. */
 export async function claimDue(
@@ -78,12 +74,12 @@ async function claimRows(client: PoolClient, channel: Channel, limit: number, su
        SELECT d.id FROM delivery d
        WHERE d.channel = $1 AND d.state IN ('pending', 'ambiguous') AND d.due_at <= (SELECT hub_now())
          AND (d.lease_until IS NULL OR d.lease_until <= (SELECT hub_now()))
-         AND d.suspect = $4 AND d.unfinished_alone < ${POISON_AFTER}
+         AND d.suspect = $4 AND d.unfinished_alone < $6
          AND (d.state = 'ambiguous' OR (SELECT true FROM delivery a WHERE a.binding_id = d.binding_id AND a.state = 'ambiguous' LIMIT 1) IS NULL)
        ORDER BY d.due_at, d.id LIMIT $2 FOR UPDATE SKIP LOCKED
      ), claimed AS (
        UPDATE delivery d SET lease = nextval('lease_number'), lease_until = hub_now() + $3 * interval '1 ms',
-         unfinished = d.unfinished + 1, suspect = d.unfinished + 1 >= ${SUSPECT_AFTER}, unfinished_alone = d.unfinished_alone + CASE WHEN $4 THEN 1 ELSE 0 END
+         unfinished = d.unfinished + 1, suspect = d.unfinished + 1 >= $5, unfinished_alone = d.unfinished_alone + CASE WHEN $4 THEN 1 ELSE 0 END
        FROM due WHERE d.id = due.id RETURNING d.*
      )
      SELECT c.id, c.binding_id, c.lease, c.state, c.tries, c.max_tries, c.version, c.generation, c.traceparent, c.order_id,
@@ -91,7 +87,7 @@ async function claimRows(client: PoolClient, channel: Channel, limit: number, su
             (SELECT min(o.first_sent_at) FROM delivery o WHERE o.binding_id = c.binding_id) AS first_sent_at, s.personal, s.key_id
      FROM claimed c JOIN binding b ON b.id = c.binding_id JOIN desired w ON w.id = c.desired_id LEFT JOIN silver_order s ON s.id = c.order_id
      ORDER BY c.due_at, c.id`,
-    [channel.id, limit, channel.timing.leaseMs, suspects],
+    [channel.id, limit, channel.timing.leaseMs, suspects, SUSPECT_AFTER, POISON_AFTER],
   )
   return rows
 }
@@ -128,10 +124,10 @@ async function releaseUnread(pool: Pool, rows: readonly ClaimedRow[], suspects: 
   await pool.query(
     `UPDATE delivery d SET lease = NULL, lease_until = NULL, due_at = greatest(d.due_at, hub_now() + interval '1 minute'),
        cause = CASE WHEN d.state = 'pending' THEN 'backing-off' ELSE d.cause END, summary = 'its personal data could not be opened: see the log of the worker',
-       unfinished = greatest(d.unfinished - 1, 0), suspect = d.unfinished > ${SUSPECT_AFTER},
+       unfinished = greatest(d.unfinished - 1, 0), suspect = d.unfinished > $4,
        unfinished_alone = greatest(d.unfinished_alone - CASE WHEN $3 THEN 1 ELSE 0 END, 0)
      FROM unnest($1::bigint[], $2::bigint[]) AS r(id, lease) WHERE d.id = r.id AND d.lease = r.lease`,
-    [rows.map(({ id }) => id), rows.map(({ lease }) => lease), suspects],
+    [rows.map(({ id }) => id), rows.map(({ lease }) => lease), suspects, SUSPECT_AFTER],
   )
 }
 
@@ -142,9 +138,10 @@ export async function endPoison(pool: Pool): Promise<void> {
       `UPDATE delivery SET cause = 'poison', summary = 'its worker ended five times while it was in hand, twice with nothing else',
          state = CASE WHEN state = 'pending' THEN 'dead' ELSE state END, reason = 'poison', lease = NULL, lease_until = NULL,
          ended_at = CASE WHEN state = 'pending' THEN hub_now() END, state_version = state_version + 1
-       WHERE suspect AND state IN ('pending', 'ambiguous') AND unfinished_alone >= ${POISON_AFTER} AND cause IS DISTINCT FROM 'poison'
+       WHERE suspect AND state IN ('pending', 'ambiguous') AND unfinished_alone >= $1 AND cause IS DISTINCT FROM 'poison'
          AND (lease_until IS NULL OR lease_until <= hub_now())
        RETURNING id, state`,
+      [POISON_AFTER],
     )
     await recordEvents(
       client,
@@ -157,10 +154,11 @@ export async function endPoison(pool: Pool): Promise<void> {
 export async function channelsWithSuspects(pool: Pool): Promise<string[]> {
   const { rows } = await pool.query<{ channel: string }>(
     `SELECT DISTINCT d.channel FROM delivery d JOIN channel c ON c.id = d.channel
-     WHERE d.suspect AND d.state IN ('pending', 'ambiguous') AND d.unfinished_alone < ${POISON_AFTER}
+     WHERE d.suspect AND d.state IN ('pending', 'ambiguous') AND d.unfinished_alone < $1
        AND d.due_at <= hub_now() AND (d.lease_until IS NULL OR d.lease_until <= hub_now())
        AND (d.state = 'ambiguous' OR NOT EXISTS (SELECT FROM delivery a WHERE a.binding_id = d.binding_id AND a.state = 'ambiguous'))
        AND gate_admits_claim(c)`,
+    [POISON_AFTER],
   )
   return rows.map((row) => row.channel)
 }

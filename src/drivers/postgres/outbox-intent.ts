@@ -1,7 +1,7 @@
 import type { Channel } from '../../core/channel.ts'
 import type { Operation } from '../../core/delivery.ts'
 import type { AttemptEnd, Claim, Intent } from '../../ports/outbox.ts'
-import type { Pool } from './pool.ts'
+import type { Pool, Queryable } from './pool.ts'
 
 export interface IntentItem {
   claim: Claim
@@ -126,7 +126,7 @@ export async function intendLookUps(pool: Pool, items: LookUpItem[]): Promise<(s
 }
 
 /** Writes an attempt's outcome once; a second writer changes nothing. */
-export async function endAttempts(pool: Pool | Queryable, ends: readonly AttemptEnd[]): Promise<void> {
+export async function endAttempts(pool: Queryable, ends: readonly AttemptEnd[]): Promise<void> {
   if (ends.length === 0) return
   await pool.query(
     `UPDATE attempt a SET outcome = e.outcome, ended_at = hub_now(), error_code = e.error_code, http_status = e.http_status, summary = e.summary, their_text = e.their_text
@@ -145,10 +145,6 @@ export async function endAttempts(pool: Pool | Queryable, ends: readonly Attempt
       ),
     ],
   )
-}
-
-export interface Queryable {
-  query(text: string, values?: unknown[]): Promise<unknown>
 }
 
 /**

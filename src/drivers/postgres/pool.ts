@@ -3,6 +3,11 @@ import pg from 'pg'
 export type Pool = pg.Pool
 export type PoolClient = pg.PoolClient
 
+/** A pool or a client inside a transaction. */
+export interface Queryable {
+  query(text: string, values?: unknown[]): Promise<unknown>
+}
+
 /** One database role per job; the first migration makes them. */
 export const ROLES = ['rosh_ingest', 'rosh_worker', 'rosh_operator', 'rosh_reader', 'rosh_auditor'] as const
 export type Role = (typeof ROLES)[number]
