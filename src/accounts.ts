@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { withAccounts } from './channel-settings.ts'
 import type { Config } from './config.ts'
 import { keyRingOf } from './key-ring.ts'
@@ -19,6 +20,11 @@ function oauthAppOf(config: Config): OauthApp {
   return { clientId, clientSecret: clientSecret.reveal(), redirectUri, authBase }
 }
 
+/** Keys the digests that the audit log keeps of texts which may be of a person; the same in every process of this home. */
+export function auditTextKey({ secrets }: Config): Uint8Array {
+  return createHmac('sha256', Buffer.from(secrets.planTokenKey, 'base64url')).update('texts of the audit log').digest()
+}
+
 /** Seals under the keys of this home, those that a rotation brings meanwhile included. */
 export function sealerOf(config: Config): Sealer {
   return sealer(() => keyRingOf(config))
@@ -32,7 +38,7 @@ const EXCHANGE_TIMEOUT_MS = 15_000
 export function accountsOf(config: Config, pools: { worker: Pool; operator: Pool }, sealed: Sealer) {
   const http = httpClient({ origin: config.mercadolibre.apiBase, timeoutMs: EXCHANGE_TIMEOUT_MS, connections: 4 })
   const app = oauthAppOf(config)
-  const audit = postgresAudit(pools.operator)
+  const audit = postgresAudit(pools.operator, auditTextKey(config))
   const credentials = credentialStore(pools.worker, sealed)
   return {
     http,

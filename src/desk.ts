@@ -1,4 +1,4 @@
-import { sealerOf } from './accounts.ts'
+import { auditTextKey, sealerOf } from './accounts.ts'
 import { channelsOf, withAccounts } from './channel-settings.ts'
 import type { Config } from './config.ts'
 import { odooErp } from './drivers/odoo/erp.ts'
@@ -45,7 +45,7 @@ export async function openDesk(given: Config, databaseUrl: string) {
     return plan && postgresOrderStore(worker, { plan, vault, maxTries: config.variables.OUTBOX_MAX_ATTEMPTS })
   }
   const erp = await odooErp(odooOptions(config, channels))
-  const audit = postgresAudit(operator)
+  const audit = postgresAudit(operator, auditTextKey(config))
   const inbox = postgresInbox(worker, { maxTries: config.variables.OUTBOX_MAX_ATTEMPTS })
   return {
     trace: postgresOrderTrace(reader),

@@ -103,7 +103,7 @@ describe('how the rosh command answers, and what it leaves in the audit log', ()
     const { rows } = await running.owner.query<{ params_json: unknown }>(
       `SELECT params_json FROM mcp_audit_log WHERE tool_name = 'rosh trace' ORDER BY timestamp DESC LIMIT 2`,
     )
-    expect(rows.map((row) => row.params_json)).toEqual([{ order_id: expect.stringMatching(/^sha256:/) }, { order_id: '4711' }])
+    expect(rows.map((row) => row.params_json)).toEqual([{ order_id: expect.stringMatching(/^hmac:/) }, { order_id: '4711' }])
   })
 
   test('what only asks is on the record too: lists, plans, refusals, and what nobody knows', async () => {
@@ -121,8 +121,8 @@ describe('how the rosh command answers, and what it leaves in the audit log', ()
       ['rosh dlq drain', { cause: 'sku-unknown', dry_run: true }, 'ok', null],
       ['rosh dlq drain', { dry_run: false }, 'denied', 'plan-invalid'],
       ['rosh dlq replay', { outbox_id: 'outbox-999999' }, 'error', 'unknown'],
-      ['rosh retry', { order_id: expect.stringMatching(/^sha256:/) }, 'error', 'not-found-anywhere'],
-      ['rosh personal-data erase', { order_id: expect.stringMatching(/^sha256:/) }, 'error', 'unknown-order'],
+      ['rosh retry', { order_id: expect.stringMatching(/^hmac:/) }, 'error', 'not-found-anywhere'],
+      ['rosh personal-data erase', { order_id: expect.stringMatching(/^hmac:/) }, 'error', 'unknown-order'],
     ])
   })
 })

@@ -38,8 +38,12 @@ interface Page {
   headers: Headers
 }
 
+// Seller, marketplace and all are one source here, so its bucket may be empty: what is asked to wait comes again.
 async function open(address: string, headers: Record<string, string> = {}): Promise<Page> {
-  const reply = await fetch(address, { headers })
+  const reply = await until(async () => {
+    const answer = await fetch(address, { headers })
+    return answer.status === 429 ? undefined : answer
+  })
   return { status: reply.status, text: await reply.text(), headers: reply.headers }
 }
 

@@ -97,9 +97,14 @@ test('an intent is committed before the effect and its outcome shows beside it',
 })
 
 test('of a text that may be of a person, a digest is kept', async () => {
-  await postgresAudit(pool).record(anIntent({ params: { order_id: new PersonalText('CAMILA ROJAS') } }), { result: 'ok', latencyMs: 1 })
-  const { rows } = await owner.query<{ body: string }>('SELECT body FROM audit')
-  expect(rows.map(({ body }) => (JSON.parse(body) as { params: unknown }).params)).toContainEqual({ order_id: 'sha256:69dcffe31ae9c7f4' })
+  const text = { params: { order_id: new PersonalText('CAMILA ROJAS') } }
+  const keys = [Buffer.from('one key'), Buffer.from('one key'), Buffer.from('another')]
+  for (const key of keys) await postgresAudit(pool, key).record(anIntent(text), { result: 'ok', latencyMs: 1 })
+  const { rows } = await owner.query<{ body: string }>('SELECT body FROM audit ORDER BY seq DESC LIMIT 3')
+  const [another, again, first] = rows.map(({ body }) => (JSON.parse(body) as { params: { order_id: string } }).params.order_id)
+  expect(first).toMatch(/^hmac:[0-9a-f]{16}$/)
+  expect(again).toBe(first)
+  expect(another).not.toBe(first)
   expect(JSON.stringify(rows)).not.toContain('CAMILA')
 })
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { uuidv7 } from 'uuidv7'
 import { canonicalJson } from '../../core/canonical-json.ts'
 import { storableText } from '../../core/storable-text.ts'
@@ -16,9 +16,11 @@ const MAX_WAITING_ROWS = 10_000
 
 /**
  * The audit chain over PostgreSQL: rows are committed by themselves, a crowd of them in one commit, and an error reaches whoever wrote. Nothing is
- * written twice: after a commit whose outcome is unknown the caller is told that it failed. Needs the role rosh_operator.
+ * written twice: after a commit whose outcome is unknown the caller is told that it failed. Needs the role rosh_operator. `textKey` keys the
+ * digests of texts that may be of a person: without it nobody finds a phone or a RUT by trying them all. Not given: a key of this object alone.
  */
-export function postgresAudit(pool: Pool): Audit & { drain(): Promise<void> } {
+export function postgresAudit(pool: Pool, textKey: Uint8Array = randomBytes(32)): Audit & { drain(): Promise<void> } {
+  const bodyOf = (fields: Record<string, unknown>): string => canonicalJson(readable(fields, textKey))
   const group = grouped<AuditRow, undefined>({
     run: (batch) => insertRows(pool, batch),
     flights: 1, // the chain's head is one row: a second flight would only wait for it
@@ -76,19 +78,15 @@ function outcomeFields({ result, errorCode, latencyMs, effect }: AuditOutcome): 
   return { result, latency_ms: latencyMs, ...(errorCode !== undefined && { error_code: errorCode }), ...(effect && { effect }) }
 }
 
-/** Canonical JSON that PostgreSQL can read: a NUL or half a surrogate pair in a parameter must not keep its call out of the chain. */
-function bodyOf(fields: Record<string, unknown>): string {
-  return canonicalJson(readable(fields))
-}
-
-function readable(value: unknown): unknown {
-  if (value instanceof PersonalText) return digestOf(value)
+/** What PostgreSQL can read: a NUL or half a surrogate pair in a parameter must not keep its call out of the chain. */
+function readable(value: unknown, textKey: Uint8Array): unknown {
+  if (value instanceof PersonalText) return digestOf(value, textKey)
   if (typeof value === 'string') return storableText(value)
-  if (Array.isArray(value)) return value.map(readable)
+  if (Array.isArray(value)) return value.map((one) => readable(one, textKey))
   if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [String(readable(key)), readable(inner)]))
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [storableText(key), readable(inner, textKey)]))
 }
 
-function digestOf(value: PersonalText): string {
-  return `sha256:${createHash('sha256').update(value.reveal()).digest('hex').slice(0, 16)}`
+function digestOf(value: PersonalText, textKey: Uint8Array): string {
+  return `hmac:${createHmac('sha256', textKey).update(value.reveal()).digest('hex').slice(0, 16)}`
 }
