@@ -1,5 +1,6 @@
 import type { Door } from './door.ts'
 import { answersDoor } from './doors/answers.ts'
+import { commandLineDoor } from './doors/command-line.ts'
 import { configurationDoor } from './doors/configuration.ts'
 import { mcpDoor } from './doors/mcp.ts'
 import { normalisersDoor } from './doors/normalisers.ts'
@@ -14,6 +15,7 @@ export const DOORS: readonly { door: Door; everyTest: number }[] = [
   { door: answersDoor, everyTest: 150 },
   { door: configurationDoor, everyTest: 80 },
   { door: mcpDoor, everyTest: 60 },
+  { door: commandLineDoor, everyTest: 60 },
   { door: receiverDoor, everyTest: 60 },
   { door: socketsDoor, everyTest: 40 },
 ]
