@@ -517,7 +517,7 @@ describe('identifiers and hostile text', () => {
     await call(aPrincipal('operator'), name, args)
     const [row] = await auditLog()
     expect(row).toMatchObject({ tool_name: name })
-    expect(Object.values(row?.params_json ?? {})).toEqual([expect.stringMatching(/^sha256:[0-9a-f]{16}$/)])
+    expect(Object.values(row?.params_json ?? {})).toEqual([expect.stringMatching(/^hmac:[0-9a-f]{16}$/)])
   })
 
   test('an identifier that the hub holds something under is kept as it was typed', async () => {
