@@ -42,9 +42,9 @@ async function marketplaceLoop(reconciler: Reconciler, marketplace: Marketplace,
   await supervise({ name: `reconcile ${marketplace.channel}`, clock, log, wake: new Wake(), everyMs, signal }, async () => {
     await each(reconciler, marketplace.channel, signal, [
       (until) => sweepMarketplace(marketplace, ports, until),
-      (until) => rereadOpenOrders(marketplace, ports, until),
       (until) => readMissedEvents(marketplace, reconciler.inbox, until),
       (until) => compareDelivered(marketplace, ports, until),
+      () => rereadOpenOrders(marketplace, ports),
     ])
     return 'idle'
   })

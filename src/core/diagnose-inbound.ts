@@ -1,6 +1,7 @@
 import { attemptSays } from './attempt-evidence.ts'
 import { ODOO_CHANNEL } from './channel.ts'
 import { causeCodeOf, type Evidence, type Finding } from './finding.ts'
+import { SWEEP_TOPIC } from './inbound-event.ts'
 import { outboxIdOf } from './identifier.ts'
 import { APPLYING_APP, type InboundFact, isAlive, msBetween, type OrderFacts } from './order-facts.ts'
 import { plainLine } from './untrusted.ts'
@@ -117,9 +118,11 @@ const LATE_MS = 120_000
 // A sweep showed a state for which no event ever came, although the marketplace had time to send one.
 function neverArrived(facts: OrderFacts): Finding[] {
   const swept = facts.observations.find((o) => o.channel !== ODOO_CHANNEL && o.entity === 'order')
-  if (!swept || swept.inboundId !== null || swept.sourceVersion === null || facts.order?.origin !== swept.channel) return []
+  if (!swept || swept.sourceVersion === null || facts.order?.origin !== swept.channel) return []
+  const [ofSweeps, told] = [facts.inbound.filter(isSwept), facts.inbound.filter((e) => !isSwept(e))]
+  if (swept.inboundId !== null && !ofSweeps.some(({ id }) => id === swept.inboundId)) return []
   const version = swept.sourceVersion
-  const heard = facts.inbound.some((e) => e.channel === swept.channel && msBetween(version, e.receivedAt) > -LATE_MS)
+  const heard = told.some((e) => e.channel === swept.channel && msBetween(version, e.receivedAt) > -LATE_MS)
   if (heard || msBetween(version, swept.observedAt) < LATE_MS) return []
   return [
     {
@@ -128,10 +131,12 @@ function neverArrived(facts: OrderFacts): Finding[] {
       target: swept.channel,
       deadLetter: null,
       sentence: `${swept.channel} changed the order at ${version} and no webhook told of it; a sweep found it at ${swept.observedAt}.`,
-      evidence: [{ table: 'observation', id: swept.id, says: `source version ${version}, fetched without an event` }],
+      evidence: [{ table: 'observation', id: swept.id, says: `source version ${version}, fetched without a webhook` }],
     },
   ]
 }
+
+const isSwept = ({ topic }: InboundFact): boolean => topic === SWEEP_TOPIC
 
 function isOpenDead(e: InboundFact): boolean {
   return e.state === 'dead' && e.resolvedBy === null

@@ -170,6 +170,28 @@ const CASES: [CauseCode, NextStepKind, string, OrderFacts][] = [
     }),
   ],
   [
+    'webhook-never-arrived',
+    'refetch',
+    'an event of a sweep is no webhook',
+    facts({
+      order: marketOrder,
+      channels: [aChannelFact(ML)],
+      inbound: [anEvent({ id: '4', topic: 'sweep', state: 'applied', receivedAt: inSeconds(-60), endedAt: inSeconds(-59) })],
+      observations: [
+        {
+          id: '5',
+          channel: ML,
+          entity: 'order',
+          externalId: '2000001',
+          sourceVersion: inSeconds(-3600),
+          observedAt: inSeconds(-60),
+          inboundId: '4',
+          rawStatus: 'paid',
+        },
+      ],
+    }),
+  ],
+  [
     'webhook-refused',
     'fix-sender',
     'a refused webhook names it',

@@ -24,6 +24,9 @@ export function orderPointer(externalId: string): string {
 /** Topic of an event that no sender sent: a person asked for the order to be fetched again. */
 export const REFETCH_TOPIC = 'refetch'
 
+/** Topic of an event that no sender sent: the hub itself found that the order changed, or may have. */
+export const SWEEP_TOPIC = 'sweep'
+
 export const INBOUND_STATES = ['pending', 'applied', 'ignored', 'dead'] as const
 export type InboundState = (typeof INBOUND_STATES)[number]
 export type InboundIgnore = 'stale-event' | 'coalesced' | 'irrelevant-topic' | 'foreign-account' | 'unchanged'

@@ -1,6 +1,6 @@
 import { attemptSays } from './attempt-evidence.ts'
 import { ODOO_CHANNEL } from './channel.ts'
-import { REFETCH_TOPIC } from './inbound-event.ts'
+import { REFETCH_TOPIC, SWEEP_TOPIC } from './inbound-event.ts'
 import type { OrderFacts } from './order-facts.ts'
 import { codeWord, plainLine } from './untrusted.ts'
 
@@ -53,16 +53,19 @@ function ofErp(facts: OrderFacts): TimelineEntry[] {
   return [...seen, ...held]
 }
 
+function receivedSays({ topic, conflict }: OrderFacts['inbound'][number]): string {
+  if (topic === REFETCH_TOPIC) return 'asked to fetch the order again'
+  if (topic === SWEEP_TOPIC) return 'found by a sweep, not told of by a webhook'
+  return `webhook ${codeWord(topic)} received${conflict ? ', in conflict with an earlier body' : ''}`
+}
+
 function ofInbound(facts: OrderFacts): TimelineEntry[] {
   const events = facts.inbound.flatMap((e): TimelineEntry[] => {
     const base = { source: 'inbound' as const, channel: e.channel, ref: `inbound_event/${e.id}` }
     const received = {
       ...base,
       at: e.receivedAt,
-      what:
-        e.topic === REFETCH_TOPIC
-          ? 'asked to fetch the order again'
-          : `webhook ${codeWord(e.topic)} received${e.conflict ? ', in conflict with an earlier body' : ''}`,
+      what: receivedSays(e),
     }
     const end = [e.reason, e.cause].filter((w) => w !== null).join(', ')
     return e.endedAt === null ? [received] : [received, { ...base, at: e.endedAt, what: `event ${e.state}${end ? ` (${end})` : ''}` }]

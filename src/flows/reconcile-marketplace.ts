@@ -1,16 +1,16 @@
 import { compareOrder, type Drift } from '../core/drift.ts'
-import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
+import { type InboundEvent, SWEEP_TOPIC } from '../core/inbound-event.ts'
 import type { AttemptLog } from '../ports/attempt-log.ts'
 import type { Erp } from '../ports/erp.ts'
 import type { Inbox } from '../ports/inbox.ts'
 import type { Marketplace } from '../ports/marketplace.ts'
-import type { OrderStore } from '../ports/order-store.ts'
-import type { Comparable, ReconcileStore } from '../ports/reconcile-store.ts'
+import type { Comparable, ReconcileStore, Unseen } from '../ports/reconcile-store.ts'
 import type { Target } from '../ports/target.ts'
 
 export interface ReconcilePorts {
   channel: string
-  store: OrderStore
+  /** Takes what a sweep found as events. */
+  inbox: Inbox
   reconcile: ReconcileStore
   /** How far a sweep reads back behind its cursor; MercadoLibre filters by whole hours. Milliseconds. */
   overlapMs: number
@@ -18,84 +18,67 @@ export interface ReconcilePorts {
   /** The first look at a target comes sooner: one that took an order and dropped it shows early. Beyond the settle window. */
   firstCompareAfterMs: number
   compareLimit: number
-  leaseMs: number
   /** Whether a target that shows other content is sent ours again. Never for Odoo: a person's edit stands. */
   repairs: boolean
-}
-
-export interface SweepOutcome {
-  seen: number
-  fetched: number
-  failed: number
 }
 
 // These requests serve no single delivery or event, so they leave no attempt.
 const unrecorded: AttemptLog = { read: (_operation, call) => call('') }
 const NEVER = '1970-01-01T00:00:00.000Z'
 
-/** Reads what changed at the marketplace since the last sweep and fetches what the hub has not seen: finds orders that never produced an event. */
-export async function sweepMarketplace(marketplace: Marketplace, ports: ReconcilePorts, signal: AbortSignal): Promise<SweepOutcome> {
+/**
+ * Reads what changed at the marketplace since the last sweep; what the hub has not seen becomes an inbound event, with its tries and its dead letter.
+ * Finds orders of which no webhook told. Answers how many events that made.
+ */
+export async function sweepMarketplace(marketplace: Marketplace, ports: ReconcilePorts, signal: AbortSignal): Promise<number> {
   const cursorName = `sweep/${ports.channel}`
   const began = await ports.reconcile.now()
   const cursor = await ports.reconcile.readCursor(cursorName)
   const since = cursor === null ? NEVER : new Date(Date.parse(cursor) - ports.overlapMs).toISOString()
-  const outcome: SweepOutcome = { seen: 0, fetched: 0, failed: 0 }
+  let recorded = 0
   for (let page: string | null = null, more = true; more; ) {
     const found = await marketplace.listChanged(since, page, signal)
-    outcome.seen += found.resources.length
-    for (const resource of await ports.reconcile.unseen(ports.channel, found.resources, ports.compareAfterMs)) {
-      if ((await fetchResource(resource, marketplace, ports, signal)) === 'taken') outcome.fetched += 1
-      else outcome.failed += 1
-    }
+    recorded += await recordSwept(await ports.reconcile.unseen(ports.channel, found.resources, ports.compareAfterMs), ports)
     page = found.next
     more = page !== null
   }
-  // Whatever failed is found again: the cursor only moves past a sweep without failures.
-  if (outcome.failed === 0) await ports.reconcile.moveCursor(cursorName, began)
-  return outcome
+  await ports.reconcile.moveCursor(cursorName, began)
+  return recorded
 }
 
 /**
  * Where the marketplace lists by creation alone, no sweep shows that an older order changed: each that is still open, and was not fetched for
- * `compareAfterMs`, is fetched by itself. Finds a status whose webhook was lost. Answers how many were taken in.
+ * `compareAfterMs`, is fetched by an event of its own. Finds a status whose webhook was lost. Answers how many events that made.
  */
-export async function rereadOpenOrders(marketplace: Marketplace, ports: ReconcilePorts, signal: AbortSignal): Promise<number> {
+export async function rereadOpenOrders(marketplace: Marketplace, ports: ReconcilePorts): Promise<number> {
   if (marketplace.listsChanges) return 0
-  let taken = 0
-  for (const resource of await ports.reconcile.openOrders(ports.channel, ports.compareAfterMs, ports.compareLimit)) {
-    if (signal.aborted) break
-    const end = await fetchResource(resource, marketplace, ports, signal)
-    if (end === 'taken') taken += 1
-    // The others would only wait for the same silence; the next round begins with them.
-    else if (end !== 'busy' && OF_THE_WHOLE_ACCOUNT.includes(end)) break
-  }
-  return taken
+  return recordSwept(await ports.reconcile.openOrders(ports.channel, ports.compareAfterMs, ports.compareLimit), ports)
 }
 
-const OF_THE_WHOLE_ACCOUNT: readonly IntegrationErrorCode[] = ['unreachable', 'no-answer', 'unavailable', 'rate-limited', 'unauthorized']
+async function recordSwept(found: readonly Unseen[], { channel, inbox }: ReconcilePorts): Promise<number> {
+  return recordFound(inbox, { channel, path: SWEEP_TOPIC, events: found.map((one) => sweptEvent(channel, one)) })
+}
 
-type FetchEnd = 'taken' | 'busy' | IntegrationErrorCode
-
-async function fetchResource(resource: string, marketplace: Marketplace, ports: ReconcilePorts, signal: AbortSignal): Promise<FetchEnd> {
-  const ticket = await ports.store.drawFetch(ports.channel, resource, ports.leaseMs)
-  if (ticket === null) return 'busy'
-  try {
-    const fetched = await marketplace.fetchOrder(resource, unrecorded, signal)
-    return (await ports.store.applyFetched(ticket, fetched)).kind === 'refetch' ? 'busy' : 'taken'
-  } catch (error) {
-    await ports.store.releaseFetch(ticket)
-    if (error instanceof IntegrationError) return error.code
-    throw error
-  }
+// The same until the order was fetched again or shows another version: what was given up on is no event a second time.
+function sweptEvent(channel: string, { resource, orderKey, version, fetchedAt }: Unseen): InboundEvent {
+  const key = [SWEEP_TOPIC, resource, version ?? '', fetchedAt ?? ''].join(' ')
+  return { channel, topic: SWEEP_TOPIC, resource, sourceEventId: null, dedupeKey: key, comparable: key, orderKey, ignore: null }
 }
 
 /** Takes in what the marketplace says it could not deliver, as events like any other; duplicates cost nothing. */
 export async function readMissedEvents(marketplace: Marketplace, inbox: Inbox, signal: AbortSignal): Promise<number> {
   const reading = await marketplace.missedEvents(signal)
-  if (reading.kind === 'refused' || reading.events.length === 0) return 0
-  const body = new TextEncoder().encode(JSON.stringify(reading.events.map((e) => ({ topic: e.topic, resource: e.resource }))))
-  const request = { channel: marketplace.channel, path: 'missed-feed', headers: {}, body, sourceIp: null, traceparent: null }
-  const receipts = await inbox.record(request, 'accepted', reading.events)
+  if (reading.kind === 'refused') return 0
+  return recordFound(inbox, { channel: marketplace.channel, path: 'missed-feed', events: reading.events })
+}
+
+async function recordFound(
+  inbox: Inbox,
+  { channel, path, events }: { channel: string; path: string; events: readonly InboundEvent[] },
+): Promise<number> {
+  if (events.length === 0) return 0
+  const body = new TextEncoder().encode(JSON.stringify(events.map(({ topic, resource }) => ({ topic, resource }))))
+  const receipts = await inbox.record({ channel, path, headers: {}, body, sourceIp: null, traceparent: null }, 'accepted', events)
   return receipts.filter((r) => r.kind === 'accepted').length
 }
 

@@ -47,8 +47,6 @@ export interface OrderStore {
    * what the other systems are owed, closes the event. `refetch`: a newer fetch number was drawn meanwhile.
    */
   applyEvent(claim: ClaimedEvent, ticket: FetchTicket, fetched: Fetched): Promise<Applied>
-  /** The same for what a sweep fetched without an event. */
-  applyFetched(ticket: FetchTicket, fetched: Fetched): Promise<Applied>
   /** The same for what the answer to our own send showed. `refetch`: a newer fetch number was drawn meanwhile, and its fetch tells more. */
   applyTold(ticket: FetchTicket, fetched: Fetched): Promise<Applied>
   /** Draws the collector's fetch number under the cursor's lease; null while another process collects. */

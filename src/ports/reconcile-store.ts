@@ -17,6 +17,17 @@ export interface CompareRest {
   againMs: number
 }
 
+/** An order to fetch, for what it shows may be newer than what the hub holds. */
+export interface Unseen {
+  /** The pointer that `fetchOrder` takes. */
+  resource: string
+  orderKey: string
+  /** The version it was listed with; null where the source has none. */
+  version: string | null
+  /** When a fetch of it was last taken in, as text that is the same for the same moment; null when none ever was. */
+  fetchedAt: string | null
+}
+
 export interface ReconcileStore {
   /** ISO instant up to which a sweep was read; null before the first. */
   readCursor(name: string): Promise<string | null>
@@ -31,13 +42,13 @@ export interface ReconcileStore {
     channel: string,
     found: readonly { resource: string; orderKey: string; version: string | null }[],
     olderThanMs: number,
-  ): Promise<string[]>
+  ): Promise<Unseen[]>
   /**
-   * Pointers of the orders at a channel, born there or sent there, whose story is not over: neither cancelled, closed nor returned, and
-   * delivered within the last 30 days if at all. Those alone that were not fetched for `olderThanMs` and of which no waiting or poisonous event
-   * speaks; those asked for longest ago first, so that one that always fails holds up no other.
+   * The orders at a channel, born there or sent there, whose story is not over: neither cancelled, closed nor returned, and
+   * delivered within the last 30 days if at all, nor known to be gone from there. Those alone that were not fetched for `olderThanMs` and of which no waiting or poisonous event
+   * speaks, nor one of a sweep that was given up on; those asked for longest ago first.
    */
-  openOrders(channel: string, olderThanMs: number, limit: number): Promise<string[]>
+  openOrders(channel: string, olderThanMs: number, limit: number): Promise<Unseen[]>
   /**
    * Bindings whose newest version was delivered at least `firstMs` ago and whose target was never looked at since it was bound, or not for
    * `againMs`; oldest first.

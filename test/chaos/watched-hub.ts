@@ -1,6 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Hub } from '../../src/assembly.ts'
+import { SWEEP_TOPIC } from '../../src/core/inbound-event.ts'
 import type { Pool, PoolClient } from '../../src/drivers/postgres/pool.ts'
 import type { Marketplace } from '../../src/ports/marketplace.ts'
 import type { Outbox } from '../../src/ports/outbox.ts'
@@ -139,6 +140,8 @@ function watchedInbox({ inbox }: Hub, points: Failpoints): Hub['inbox'] {
       const channel = request.channel ?? ''
       const about = events.map((event) => event.resource).join(' ')
       if (about === '') return inbox.record(request, verdict, events)
+      if (request.path === SWEEP_TOPIC)
+        return points.within({ point: 'mid-sweep', channel, inFlight: about }, () => inbox.record(request, verdict, events))
       await points.hit('before-transaction', channel, about)
       const receipts = await points.within({ point: 'inside-transaction', channel, inFlight: about }, () =>
         inbox.record(request, verdict, events),
@@ -168,8 +171,6 @@ function watchedStore({ store }: Hub, points: Failpoints): Hub['store'] {
       points.within({ point: 'mid-apply', channel: claim.channel, inFlight: fetched.orderKey }, () =>
         store.applyEvent(claim, ticket, fetched),
       ),
-    applyFetched: (ticket, fetched) =>
-      points.within({ point: 'mid-sweep', channel: ticket.channel, inFlight: fetched.orderKey }, () => store.applyFetched(ticket, fetched)),
     storeCollected(name, ticket, batch, cursor) {
       const read = batch.orders.map((order) => `odoo-${order.fragment.orderKey}`)
       const collect = () => store.storeCollected(name, ticket, batch, cursor)

@@ -59,6 +59,7 @@ interface AttemptRow {
 
 interface InboundRow {
   channel: string
+  topic: string
   orderKey: string | null
   orderId: string | null
   state: string
@@ -193,6 +194,7 @@ export function rowsOf(owner: Pool): Rows {
     async inbound(row = {}) {
       const {
         channel = 'mercadolibre:1001',
+        topic = 'orders_v2',
         orderKey = null,
         orderId = null,
         state = 'pending',
@@ -204,7 +206,7 @@ export function rowsOf(owner: Pool): Rows {
       const request = await this.request()
       return one(
         `INSERT INTO inbound_event (event_id, request_id, channel, topic, resource, dedupe_key, comparable, conflict, order_key, order_id, state, reason, cause, tries, max_tries, ended_at)
-         VALUES ($1, $2, $3, 'orders_v2', '/orders/' || coalesce($4, '0'), $5, $5, $6, $4, $7, $8, $9, $10, $11, 12, CASE WHEN $8 = 'pending' THEN NULL ELSE hub_now() END) RETURNING id`,
+         VALUES ($1, $2, $3, $12, '/orders/' || coalesce($4, '0'), $5, $5, $6, $4, $7, $8, $9, $10, $11, 12, CASE WHEN $8 = 'pending' THEN NULL ELSE hub_now() END) RETURNING id`,
         [
           randomUUID(),
           request,
@@ -217,6 +219,7 @@ export function rowsOf(owner: Pool): Rows {
           reason,
           cause,
           tries,
+          topic,
         ],
       )
     },

@@ -8,7 +8,7 @@ import { wakeOutbox } from './plan.ts'
 import type { PoolClient } from './pool.ts'
 import { resolveDead, type Tie, tieEvents } from './tie-events.ts'
 
-/** What one fetch brought: for an inbound event, or for a sweep (no claim). */
+/** What one fetch brought: for an inbound event, or in the answer to our own send (no claim). */
 export interface FetchedItem {
   claim: ClaimedEvent | null
   ticket: FetchTicket

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
+import { aTicket } from '../../../test/support/fetch-ticket.ts'
 import { aChannel, anErpFragment } from '../../../test/support/flow-fixtures.ts'
 import type { ErpOrder } from '../../ports/erp.ts'
 import type { OrderStore } from '../../ports/order-store.ts'
@@ -81,10 +82,12 @@ describe('the person of an order', () => {
   test('is the origin’s word: what a marketplace shows of the buyer does not replace it', async () => {
     await collect(anOrder(MARIA))
     await owner.query(`UPDATE binding SET external_id = 'P-1' WHERE channel = $1`, [PARIS])
-    const ticket = await store.drawFetch(PARIS, '/orders/P-1', 60_000)
-    if (!ticket) throw new Error('the resource is taken')
     const shipped = anErpFragment('P-1', { identifiers: [{ kind: 'marketplace-order', value: 'P-1' }], fulfilment: 'shipped' })
-    await store.applyFetched(ticket, { orderKey: 'P-1', fragments: [shipped], personal: { buyerName: 'MARIA P' } })
+    await store.applyTold(await aTicket(owner, PARIS, '/orders/P-1'), {
+      orderKey: 'P-1',
+      fragments: [shipped],
+      personal: { buyerName: 'MARIA P' },
+    })
     const { rows } = await owner.query(`SELECT fulfilment FROM silver_order`)
     expect(rows).toEqual([{ fulfilment: 'shipped' }])
     expect((await held()).person).toEqual(MARIA)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
+import { aTicket } from '../../../test/support/fetch-ticket.ts'
 import { aChannel } from '../../../test/support/flow-fixtures.ts'
 import type { Fragment } from '../../core/order.ts'
 import type { ClaimedEvent } from '../../ports/inbox.ts'
@@ -180,9 +181,7 @@ test('the same content brought by two resources of one order is stored once, und
 
 test('two accounts that number their orders alike each owe theirs to Odoo', async () => {
   for (const channel of [ML, PARIS]) {
-    const ticket = await store.drawFetch(channel, '/orders/2000', 60_000)
-    if (!ticket) throw new Error('the resource is taken')
-    await store.applyFetched(ticket, fetchedOf(aSale('2000')))
+    await store.applyTold(await aTicket(owner, channel, '/orders/2000'), fetchedOf(aSale('2000')))
   }
   const { rows } = await owner.query(
     `SELECT s.origin, b.reference, d.state FROM silver_order s JOIN binding b ON b.order_id = s.id JOIN delivery d ON d.binding_id = b.id

@@ -33,7 +33,6 @@ export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderSt
     drawFetch: (channel, resource, leaseMs) => drawFetch(pool, channel, resource, leaseMs),
     releaseFetch: (ticket) => releaseFetch(pool, ticket),
     applyEvent: (claim, ticket, fetched) => fetches.add({ claim, ticket, fetched, traceparent: claim.traceparent }),
-    applyFetched: (ticket, fetched) => fetches.add({ claim: null, ticket, fetched, traceparent: currentTraceparent() ?? null }),
     async applyTold(ticket, fetched) {
       if (!(await stakeFetch(pool, ticket))) return { kind: 'refetch' }
       return fetches.add({ claim: null, ticket, fetched, traceparent: currentTraceparent() ?? null })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
+import { aTicket } from '../../../test/support/fetch-ticket.ts'
 import { aChannel } from '../../../test/support/flow-fixtures.ts'
 import { rowsOf } from '../../../test/support/rows.ts'
 import { syncChannels } from './channels.ts'
@@ -52,15 +53,14 @@ describe('what a sweep has not seen', () => {
     const failed = await orders.drawFetch('paris:main', '/orders/p-1', 60_000)
     if (!failed) throw new Error('nobody else fetches it')
     await orders.releaseFetch(failed)
-    expect(await sweep.unseen('paris:main', found, 3_600_000)).toEqual(['/orders/p-1'])
-    const again = await orders.drawFetch('paris:main', '/orders/p-1', 60_000)
-    if (!again) throw new Error('nobody else fetches it')
+    const never = { resource: '/orders/p-1', orderKey: 'p-1', version: null, fetchedAt: null }
+    expect(await sweep.unseen('paris:main', found, 3_600_000)).toEqual([never])
     const fragment = { entity: 'order' as const, externalId: 'p-1', orderKey: 'p-1', version: null, identifiers: [], lines: [] }
-    await orders.applyFetched(again, { orderKey: 'p-1', fragments: [fragment], personal: null })
+    await orders.applyTold(await aTicket(pool, 'paris:main', '/orders/p-1'), { orderKey: 'p-1', fragments: [fragment], personal: null })
     expect(await sweep.unseen('paris:main', found, 3_600_000)).toEqual([])
   })
 
-  test('open orders are those whose story is not over, the one asked for longest ago first; never one that an event speaks of', async () => {
+  test('open orders are those whose story is not over, the one asked for longest ago first; never one that an event speaks of, or a sweep gave up on', async () => {
     const made = async (key: string, lifecycle: string, fulfilment: string, age = '1 hour'): Promise<void> => {
       await pool.query(
         `INSERT INTO silver_order (origin, order_key, payment, fulfilment, lifecycle, display_status, canonical, updated_at)
@@ -80,14 +80,21 @@ describe('what a sweep has not seen', () => {
     await made('over-3', 'open', 'delivered', '31 days')
     await made('spoken-of', 'open', 'to_prepare')
     const owner = connect({ url: database.migratorUrl, role: null, max: 1, applicationName: 'test owner' })
-    await rowsOf(owner).inbound({ channel: 'paris:main', orderKey: 'spoken-of' })
-    await owner.end()
+    const rows = rowsOf(owner)
+    await rows.inbound({ channel: 'paris:main', orderKey: 'spoken-of' })
     await pool.query(`UPDATE resource SET fetched_at = hub_now() WHERE resource = '/orders/p-1'`)
     const store = postgresReconcileStore(pool, 3)
-    const open = async (limit = 10): Promise<string[]> => store.openOrders('paris:main', 3_600_000, limit)
+    const open = async (limit = 10): Promise<string[]> =>
+      (await store.openOrders('paris:main', 3_600_000, limit)).map(({ resource }) => resource)
     // The order that the hub sent there was never fetched.
     expect(await open()).toEqual(['/orders/p-7', '/orders/o-1', '/orders/o-2', '/orders/o-3'])
     await pool.query(`UPDATE resource SET fetch_no = nextval('fetch_number') WHERE resource = '/orders/o-1'`)
     expect(await open(3)).toEqual(['/orders/p-7', '/orders/o-2', '/orders/o-3'])
+    await rows.inbound({ channel: 'paris:main', orderKey: 'o-2', topic: 'sweep', state: 'dead', cause: 'inbound-dead' })
+    await rows.inbound({ channel: 'paris:main', orderKey: 'o-3', state: 'dead', cause: 'inbound-dead' })
+    await owner.end()
+    expect(await open()).toEqual(['/orders/p-7', '/orders/o-3', '/orders/o-1'])
+    await pool.query(`UPDATE binding SET missing_since = hub_now()`)
+    expect(await open()).toEqual(['/orders/o-3', '/orders/o-1'])
   })
 })

@@ -1,7 +1,7 @@
 import type { Drift } from '../../core/drift.ts'
-import { orderPointer } from '../../core/inbound-event.ts'
+import { orderPointer, SWEEP_TOPIC } from '../../core/inbound-event.ts'
 import type { Desired } from '../../core/desired.ts'
-import type { Comparable, CompareRest, ReconcileStore } from '../../ports/reconcile-store.ts'
+import type { Comparable, CompareRest, ReconcileStore, Unseen } from '../../ports/reconcile-store.ts'
 import type { Shown } from '../../ports/target.ts'
 import { recordCopies, recordErpCopies } from './copies.ts'
 import { recordEvents } from './delivery-events.ts'
@@ -42,44 +42,54 @@ export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileS
 const UNSPOKEN = `NOT EXISTS (SELECT FROM inbound_event e WHERE e.channel = $1 AND e.resource = f.resource
                          AND (e.state = 'pending' OR e.state = 'dead' AND e.cause = 'poison' AND e.resolved_by IS NULL))`
 
+// Minus infinity stands for a fetch that was begun and never taken in: as good as none.
+const FETCHED_AT = `extract(epoch FROM nullif(r.fetched_at, '-infinity'))::text AS "fetchedAt"`
+
 async function unseen(
   pool: Pool,
   { channel, olderThanMs }: { channel: string; olderThanMs: number },
   found: readonly { resource: string; orderKey: string; version: string | null }[],
-): Promise<string[]> {
-  const { rows } = await pool.query<{ resource: string }>(
-    `SELECT f.resource FROM jsonb_to_recordset($2::jsonb) AS f(resource text, "orderKey" text, version timestamptz)
+): Promise<Unseen[]> {
+  const { rows } = await pool.query<Unseen>(
+    `SELECT f.resource, f."orderKey", f.version, ${FETCHED_AT} FROM jsonb_to_recordset($2::jsonb) AS f(resource text, "orderKey" text, version text)
+     LEFT JOIN resource r ON r.channel = $1 AND r.resource = f.resource
      WHERE ${UNSPOKEN}
        AND CASE WHEN f.version IS NULL
-       THEN NOT EXISTS (SELECT FROM resource r WHERE r.channel = $1 AND r.resource = f.resource AND r.fetched_at > hub_now() - $3 * interval '1 ms')
+       THEN coalesce(r.fetched_at <= hub_now() - $3 * interval '1 ms', true)
        ELSE NOT EXISTS (
          SELECT FROM observation o
-         WHERE o.channel = $1 AND o.entity = 'order' AND o.external_id = regexp_replace(f.resource, '^.*/', '') AND o.source_version >= f.version) END`,
+         WHERE o.channel = $1 AND o.entity = 'order' AND o.external_id = regexp_replace(f.resource, '^.*/', '')
+           AND o.source_version >= f.version::timestamptz) END`,
     [channel, JSON.stringify(found), olderThanMs],
   )
-  return rows.map((r) => r.resource)
+  return rows
 }
 
 // Goods come back after their delivery, for a while.
 const OPEN = `s.lifecycle IN ('open', 'cancel_requested') AND s.fulfilment <> 'returned'
   AND (s.fulfilment <> 'delivered' OR s.updated_at > hub_now() - interval '30 days')`
 
+// Its dead letter waits for a person, or for a webhook that tells of the order anew.
+const GIVEN_UP = `EXISTS (SELECT FROM inbound_event e WHERE e.channel = $1 AND e.resource = f.resource
+                     AND e.topic = '${SWEEP_TOPIC}' AND e.state = 'dead' AND e.resolved_by IS NULL)`
+
 async function openOrders(
   pool: Pool,
   { channel, olderThanMs }: { channel: string; olderThanMs: number },
   limit: number,
-): Promise<string[]> {
-  const { rows } = await pool.query<{ resource: string }>(
-    `SELECT f.resource FROM (
-       SELECT $2 || s.order_key AS resource FROM silver_order s WHERE s.origin = $1 AND ${OPEN}
+): Promise<Unseen[]> {
+  const { rows } = await pool.query<Unseen>(
+    `SELECT f.resource, f."orderKey", NULL AS version, ${FETCHED_AT} FROM (
+       SELECT $2 || s.order_key AS resource, s.order_key AS "orderKey" FROM silver_order s WHERE s.origin = $1 AND ${OPEN}
        UNION
-       SELECT $2 || b.external_id FROM binding b JOIN silver_order s ON s.id = b.order_id WHERE b.channel = $1 AND b.external_id IS NOT NULL AND ${OPEN}
+       SELECT $2 || b.external_id, b.external_id FROM binding b JOIN silver_order s ON s.id = b.order_id
+       WHERE b.channel = $1 AND b.external_id IS NOT NULL AND b.missing_since IS NULL AND ${OPEN}
      ) f LEFT JOIN resource r ON r.channel = $1 AND r.resource = f.resource
-     WHERE coalesce(r.fetched_at < hub_now() - $3 * interval '1 ms', true) AND ${UNSPOKEN}
+     WHERE coalesce(r.fetched_at < hub_now() - $3 * interval '1 ms', true) AND ${UNSPOKEN} AND NOT ${GIVEN_UP}
      ORDER BY r.fetch_no NULLS FIRST LIMIT $4`,
     [channel, orderPointer(''), olderThanMs, limit],
   )
-  return rows.map((r) => r.resource)
+  return rows
 }
 
 interface ComparableRow {

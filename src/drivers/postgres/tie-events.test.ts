@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
+import { aTicket } from '../../../test/support/fetch-ticket.ts'
 import { aChannel, anErpFragment } from '../../../test/support/flow-fixtures.ts'
 import type { Fragment } from '../../core/order.ts'
 import type { ClaimedEvent } from '../../ports/inbox.ts'
@@ -76,12 +77,12 @@ function aSale(id: string): Fragment {
   return { ...sale, totalMinor: 12_990 }
 }
 
-/** What a fetch of the resource shows is taken in, for its event or for a sweep. Answers the order. */
+/** What a fetch of the resource shows is taken in, for its event or as the answer to our own send. Answers the order. */
 async function takeIn(channel: string, resource: string, orderKey: string, claim: ClaimedEvent | null = null): Promise<string> {
-  const ticket = await store.drawFetch(channel, resource, 30_000)
+  const ticket = claim ? await store.drawFetch(channel, resource, 30_000) : await aTicket(owner, channel, resource)
   if (!ticket) throw new Error('being fetched')
   const fetched = { orderKey, fragments: [aSale(orderKey)], personal: { buyerName: 'María Pérez' } }
-  const applied = claim ? await store.applyEvent(claim, ticket, fetched) : await store.applyFetched(ticket, fetched)
+  const applied = claim ? await store.applyEvent(claim, ticket, fetched) : await store.applyTold(ticket, fetched)
   if (!('orderId' in applied)) throw new Error(applied.kind)
   return applied.orderId
 }
@@ -109,7 +110,7 @@ test('an event that was given up on before its order was known is replayed with 
   expect(await replayed(orderId)).toEqual([`replayed inbound_event ${dead}`])
 })
 
-test('what a sweep fetches ties what ended at that resource', async () => {
+test('what the answer to a send shows ties what ended at that resource', async () => {
   const dead = await arrive(ML, '/shipments/7')
   await giveUp(ML)
   const orderId = await takeIn(ML, '/shipments/7', '2000')

@@ -18,6 +18,6 @@ export function withLastArrival(store: OrderStore, pool: Pool): OrderStore {
   return {
     ...store,
     applyEvent: async (claim, ticket, fetched) => overwrite(await store.applyEvent(claim, ticket, fetched), fetched),
-    applyFetched: async (ticket, fetched) => overwrite(await store.applyFetched(ticket, fetched), fetched),
+    applyTold: async (ticket, fetched) => overwrite(await store.applyTold(ticket, fetched), fetched),
   }
 }

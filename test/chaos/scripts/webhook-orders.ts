@@ -1,5 +1,6 @@
 import type { Fetched } from '../../../src/ports/marketplace.ts'
 import type { AttemptLog } from '../../../src/ports/attempt-log.ts'
+import { aTicket } from '../../support/fetch-ticket.ts'
 import type { Stage } from '../stage.ts'
 import type { Script } from './script.ts'
 
@@ -61,9 +62,7 @@ async function look({ running }: Stage, { order_ids }: Bought): Promise<Seen> {
 }
 
 async function applied({ running }: Stage, { resource, fetched }: Seen): Promise<void> {
-  const { store } = running.hub
-  const ticket = await store.drawFetch('mercadolibre:1001', resource, 10_000)
-  if (ticket) await store.applyFetched(ticket, fetched)
+  await running.hub.store.applyTold(await aTicket(running.owner, 'mercadolibre:1001', resource), fetched)
 }
 
 function allOrders(items: readonly number[]): number[][] {

@@ -95,9 +95,9 @@ function collectOf({ erp, store }: Ports): CollectPorts {
   return { erp, store, overlapMs: 60_000, since: '1970-01-01T00:00:00.000Z', chunk: 3, leaseMs: TIMING.leaseMs }
 }
 
-function reconcileOf({ store, reconcile }: Ports, channel: string): ReconcilePorts {
-  const settings = { overlapMs: 60_000, compareAfterMs: 3_600_000, firstCompareAfterMs: 600_000, compareLimit: 20, leaseMs: TIMING.leaseMs }
-  return { channel, store, reconcile, ...settings, repairs: channel !== 'odoo' }
+function reconcileOf({ inbox, reconcile }: Ports, channel: string): ReconcilePorts {
+  const settings = { overlapMs: 60_000, compareAfterMs: 3_600_000, firstCompareAfterMs: 600_000, compareLimit: 20 }
+  return { channel, inbox, reconcile, ...settings, repairs: channel !== 'odoo' }
 }
 
 function marketOf(ports: Ports, channel: string): Ports['marketplaces'][number] {
