@@ -11,6 +11,7 @@ import { personalVault } from '../drivers/postgres/personal.ts'
 import { connect, type Pool } from '../drivers/postgres/pool.ts'
 import { postgresReconcileStore } from '../drivers/postgres/reconcile-store.ts'
 import { sealer } from '../drivers/postgres/sealed-column.ts'
+import { eventsOfOrder } from '../drivers/postgres/trace-silver-rows.ts'
 import { applyInboundEvent, type ApplyPorts } from './apply-inbound-event.ts'
 import { type ReconcilePorts, rereadOpenOrders, sweepMarketplace } from './reconcile-marketplace.ts'
 
@@ -104,6 +105,8 @@ describe('a sweep of a marketplace', () => {
     )
     await applyDue()
     expect(await events()).toEqual(['1 applied', '1 ignored'])
+    const { rows } = await owner.query<{ id: string }>(`SELECT id FROM silver_order`)
+    expect((await eventsOfOrder(worker, rows[0]?.id ?? '', null)).map(({ state }) => state)).toEqual(['applied'])
     expect(await rereadOpenOrders(listing, ports)).toBe(1)
   })
 })

@@ -1,5 +1,5 @@
 import type { Drift } from '../../core/drift.ts'
-import { orderPointer, SWEEP_TOPIC } from '../../core/inbound-event.ts'
+import { orderPointer } from '../../core/inbound-event.ts'
 import type { Desired } from '../../core/desired.ts'
 import type { Comparable, CompareRest, ReconcileStore, Unseen } from '../../ports/reconcile-store.ts'
 import type { Shown } from '../../ports/target.ts'
@@ -71,7 +71,7 @@ const OPEN = `s.lifecycle IN ('open', 'cancel_requested') AND s.fulfilment <> 'r
 
 // Its dead letter waits for a person, or for a webhook that tells of the order anew.
 const GIVEN_UP = `EXISTS (SELECT FROM inbound_event e WHERE e.channel = $1 AND e.resource = f.resource
-                     AND e.topic = '${SWEEP_TOPIC}' AND e.state = 'dead' AND e.resolved_by IS NULL)`
+                     AND e.topic = 'sweep' AND e.state = 'dead' AND e.resolved_by IS NULL)`
 
 async function openOrders(
   pool: Pool,
