@@ -12,6 +12,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Erp } from '../ports/erp.ts'
 import type { Inbox } from '../ports/inbox.ts'
 import type { Marketplace } from '../ports/marketplace.ts'
+import type { Target } from '../ports/target.ts'
 import type { Hands } from '../hands.ts'
 import { type Log, supervise, Wake } from '../supervise.ts'
 
@@ -43,7 +44,7 @@ async function marketplaceLoop(reconciler: Reconciler, marketplace: Marketplace,
     await each(reconciler, marketplace.channel, signal, [
       (until) => sweepMarketplace(marketplace, ports, until),
       (until) => readMissedEvents(marketplace, reconciler.inbox, until),
-      (until) => compareDelivered(marketplace, ports, until),
+      (until) => compare(marketplace, ports, { log, until }),
       () => rereadOpenOrders(marketplace, ports),
     ])
     return 'idle'
@@ -56,11 +57,16 @@ async function erpLoop(reconciler: Reconciler, signal: AbortSignal): Promise<voi
     await each(reconciler, 'odoo', signal, [
       async (until) => reconcileErpIds(daysBefore(await erp.serverTime(until)), collect, until),
       async (until) => recollectErpOrders(await collect.store.erpIdsToReread(RECONCILE_DAYS), collect, until),
-      (until) => compareDelivered(erp, reconciler.portsOf('odoo'), until),
+      (until) => compare(erp, reconciler.portsOf('odoo'), { log, until }),
       (until) => findErpCopies({ erp, reconcile: reconciler.portsOf('odoo').reconcile }, RECONCILE_DAYS, until),
     ])
     return 'idle'
   })
+}
+
+async function compare(target: Target, ports: ReconcilePorts, { log, until }: { log: Log; until: AbortSignal }): Promise<void> {
+  const { failed } = await compareDelivered(target, ports, until)
+  for (const one of failed) log.warn({ channel: ports.channel, ...one }, 'an order could not be compared with its target')
 }
 
 const daysBefore = (iso: string): string => new Date(Date.parse(iso) - RECONCILE_DAYS * 86_400_000).toISOString()

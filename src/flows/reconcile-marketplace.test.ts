@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../test/support/database.ts'
 import { aChannel, steadyRandom } from '../../test/support/flow-fixtures.ts'
-import { IntegrationError } from '../core/integration-error.ts'
+import type { DesiredOrder } from '../core/desired.ts'
+import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
+import type { Comparable } from '../ports/reconcile-store.ts'
+import type { Wanted } from '../ports/target.ts'
 import { memoryMarketplace, type MemoryMarketplace } from '../drivers/memory/marketplace.ts'
 import { syncChannels } from '../drivers/postgres/channels.ts'
 import { postgresFetchAttempts } from '../drivers/postgres/fetch-attempts.ts'
@@ -13,7 +16,7 @@ import { postgresReconcileStore } from '../drivers/postgres/reconcile-store.ts'
 import { sealer } from '../drivers/postgres/sealed-column.ts'
 import { eventsOfOrder } from '../drivers/postgres/trace-silver-rows.ts'
 import { applyInboundEvent, type ApplyPorts } from './apply-inbound-event.ts'
-import { type ReconcilePorts, rereadOpenOrders, sweepMarketplace } from './reconcile-marketplace.ts'
+import { compareDelivered, type ReconcilePorts, rereadOpenOrders, sweepMarketplace } from './reconcile-marketplace.ts'
 
 const ML = 'mercadolibre:1001'
 const channels = [aChannel('odoo'), aChannel(ML)]
@@ -109,4 +112,51 @@ describe('a sweep of a marketplace', () => {
     expect((await eventsOfOrder(worker, rows[0]?.id ?? '', null)).map(({ state }) => state)).toEqual(['applied'])
     expect(await rereadOpenOrders(listing, ports)).toBe(1)
   })
+})
+
+describe('a comparison whose look-up fails', () => {
+  const comparables = ['1', '2', '3'].map((id): Comparable => {
+    const desired = { kind: 'order', lifecycle: 'open' } as DesiredOrder
+    const wanted = {
+      channel: ML,
+      reference: `odoo-${id}`,
+      generation: 1,
+      version: 1,
+      externalId: id,
+      desired,
+      firstSentAt: null,
+      personal: null,
+    }
+    return { bindingId: id, orderId: id, copies: [], wanted }
+  })
+
+  async function compared(code: IntegrationErrorCode): Promise<{ outcome: unknown; looked: string[] }> {
+    const looked: string[] = []
+    const reconcile = {
+      comparable: () => Promise.resolve(comparables),
+      recordComparison: ({ bindingId }: Comparable) => Promise.resolve(looked.push(bindingId) && 0),
+      postponeComparison: ({ bindingId }: Comparable) => Promise.resolve(void looked.push(`postponed ${bindingId}`)),
+    }
+    const lookUp = ({ externalId }: Wanted) =>
+      externalId === '1' ? Promise.reject(new IntegrationError(code)) : Promise.resolve({ kind: 'absent' as const })
+    const target = { ...memoryMarketplace(ML), lookUp }
+    const ports = { channel: ML, reconcile, compareLimit: 20, repairs: false } as unknown as ReconcilePorts
+    const outcome = await compareDelivered(target, ports, never).catch((error: unknown) => error)
+    return { outcome, looked }
+  }
+
+  test('gives way to the others when it concerns that order alone, and says which it was', async () => {
+    const { outcome, looked } = await compared('malformed-response')
+    expect(looked).toEqual(['postponed 1', '2', '3'])
+    expect(outcome).toMatchObject({ failed: [{ reference: 'odoo-1', code: 'malformed-response' }] })
+  })
+
+  test.each(['unreachable', 'unauthorized', 'rate-limited'] as const)(
+    'ends the step where every other would meet the same: %s',
+    async (code) => {
+      const { outcome, looked } = await compared(code)
+      expect(looked).toEqual([])
+      expect(outcome).toMatchObject({ code })
+    },
+  )
 })

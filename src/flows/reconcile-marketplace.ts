@@ -1,5 +1,6 @@
 import { compareOrder, type Drift } from '../core/drift.ts'
 import { type InboundEvent, SWEEP_TOPIC } from '../core/inbound-event.ts'
+import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
 import type { AttemptLog } from '../ports/attempt-log.ts'
 import type { Erp } from '../ports/erp.ts'
 import type { Inbox } from '../ports/inbox.ts'
@@ -82,16 +83,34 @@ async function recordFound(
   return receipts.filter((r) => r.kind === 'accepted').length
 }
 
-/** Looks delivered orders up at their target and compares field by field with what was delivered. Answers the open drifts. */
-export async function compareDelivered(target: Target, ports: ReconcilePorts, signal: AbortSignal): Promise<number> {
-  let open = 0
+export interface Comparison {
+  /** Open drifts of what was compared. */
+  open: number
+  /** What could not be compared, and is tried again after `compareAfterMs`. */
+  failed: { reference: string; code: IntegrationErrorCode }[]
+}
+
+/**
+ * Looks delivered orders up at their target and compares field by field with what was delivered. One whose look-up fails leaves the others their
+ * turn; throws only what the whole account would meet.
+ */
+export async function compareDelivered(target: Target, ports: ReconcilePorts, signal: AbortSignal): Promise<Comparison> {
+  const comparison: Comparison = { open: 0, failed: [] }
   const rest = { firstMs: ports.firstCompareAfterMs, againMs: ports.compareAfterMs }
   for (const comparable of await ports.reconcile.comparable(ports.channel, rest, ports.compareLimit)) {
     if (signal.aborted) break
-    open += await compareOne(target, comparable, ports, signal)
+    try {
+      comparison.open += await compareOne(target, comparable, ports, signal)
+    } catch (error) {
+      if (signal.aborted || !(error instanceof IntegrationError) || OF_THE_WHOLE_ACCOUNT.includes(error.code)) throw error
+      await ports.reconcile.postponeComparison(comparable)
+      comparison.failed.push({ reference: comparable.wanted.reference, code: error.code })
+    }
   }
-  return open
+  return comparison
 }
+
+const OF_THE_WHOLE_ACCOUNT: readonly IntegrationErrorCode[] = ['unreachable', 'unauthorized', 'rate-limited']
 
 async function compareOne(target: Target, comparable: Comparable, ports: ReconcilePorts, signal: AbortSignal): Promise<number> {
   const { desired } = comparable.wanted

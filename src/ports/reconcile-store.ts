@@ -59,6 +59,8 @@ export interface ReconcileStore {
    * version was planned since `comparable`: what was compared is no longer what the target should show.
    */
   recordComparison(comparable: Comparable, shown: Shown, drifts: readonly Drift[]): Promise<number>
+  /** A look that got no answer counts as one, so that what always fails does not come first again. Nothing is said of drifts. */
+  postponeComparison(comparable: Comparable): Promise<void>
   /** Keeps which live orders the target shows under our reference; more than one is a drift. */
   recordCopies(comparable: Comparable, ids: readonly string[]): Promise<void>
   /** All references that the ERP shows twice; what it no longer shows twice is resolved. */

@@ -32,6 +32,9 @@ export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileS
     openOrders: (channel, olderThanMs, limit) => openOrders(pool, { channel, olderThanMs }, limit),
     comparable: (channel, rest, limit) => comparable(pool, channel, rest, limit),
     recordComparison: (compared, shown, drifts) => transaction(pool, (client) => recordComparison(client, compared, shown, drifts)),
+    async postponeComparison({ bindingId }) {
+      await pool.query(`UPDATE binding SET compared_at = hub_now() WHERE id = $1`, [bindingId])
+    },
     recordCopies: ({ bindingId }, ids) => transaction(pool, (client) => recordCopies(client, [{ bindingId, ids }])),
     recordErpCopies: (doubled) => transaction(pool, (client) => recordErpCopies(client, doubled)),
     redeliver: (compared) => transaction(pool, (client) => redeliver(client, compared, maxTries)),

@@ -65,6 +65,15 @@ describe('a comparison', () => {
     expect(await drifts()).toEqual([{ kind: 'content' }])
   })
 
+  test('that got no answer waits for its next turn, and changes no drift', async () => {
+    await delivered()
+    await reconcile.recordComparison(await due(), { kind: 'absent' }, [drift])
+    await owner.query(`UPDATE binding SET compared_at = NULL`)
+    await reconcile.postponeComparison(await due())
+    expect(await reconcile.comparable(PARIS, { firstMs: 0, againMs: 3_600_000 }, 1)).toEqual([])
+    expect(await drifts()).toEqual([{ kind: 'content' }])
+  })
+
   test('that has content sent again tells the history of it, and wakes the worker', async () => {
     await delivered()
     const woken: string[] = []
