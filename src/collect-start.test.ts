@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../test/support/database.ts'
-import { collectStartOf } from './collect-start.ts'
+import { collectStartOf, startsOf, sweepStartOf } from './collect-start.ts'
 import { type Config, loadConfig } from './config.ts'
 import { collectStart } from './drivers/postgres/collect-store.ts'
 import { connect, type Pool } from './drivers/postgres/pool.ts'
+import { postgresReconcileStore } from './drivers/postgres/reconcile-store.ts'
 
 const DAY_MS = 86_400_000
 const REAL = { ODOO_URL: 'https://odoo.example', ODOO_DB: 'shop', ODOO_USER: 'hub', ODOO_PASSWORD: 'a-key' }
@@ -49,4 +50,23 @@ test('the word of the YAML file wins, and leaves no mark', async () => {
 
 test('the simulated Odoo is read whole', async () => {
   expect((await collectStartOf(configured({}), store)).since).toBe('1970-01-01T00:00:00.000Z')
+})
+
+const ML = 'mercadolibre:1001'
+const REAL_ML = { ML_CLIENT_ID: '1', ML_CLIENT_SECRET: 'secret', ML_REDIRECT_URI: 'https://hub.example/oauth/mercadolibre/callback' }
+
+test('sweeps of a real marketplace begin a day before the first start of that channel, and stay with it', async () => {
+  const reconcile = postgresReconcileStore(worker, 3)
+  const { since } = await sweepStartOf(configured(REAL_ML), ML, reconcile)
+  expect(Math.abs(Date.now() - DAY_MS - Date.parse(since))).toBeLessThan(60_000)
+  expect((await sweepStartOf(configured(REAL_ML), ML, reconcile)).since).toBe(since)
+  const said = await startsOf(configured(REAL_ML), [{ channel: ML }, { channel: 'paris:main' }], { store, reconcile })
+  expect(said[1]).toContain(`channels.${ML}.since`)
+  expect(said[2]).toBe('paris:main: every order of the simulated marketplace is swept')
+})
+
+test('the word of the YAML file wins for a marketplace as well', async () => {
+  const yaml = `channels: { '${ML}': { since: '2026-01-02T03:04:05-03:00' } }`
+  const { since } = await sweepStartOf(configured(REAL_ML, yaml), ML, postgresReconcileStore(worker, 3))
+  expect(since).toBe('2026-01-02T06:04:05.000Z')
 })

@@ -1,8 +1,9 @@
 import type { Config } from './config.ts'
 import type { OrderStore } from './ports/order-store.ts'
+import type { ReconcileStore } from './ports/reconcile-store.ts'
 
 export interface CollectStart {
-  /** Nothing that changed in the ERP before is read. ISO instant. */
+  /** Nothing older is read. ISO instant. */
   since: string
   /** Why it is then, for people. */
   says: string
@@ -26,4 +27,35 @@ export async function collectStartOf(config: Config, store: Pick<OrderStore, 'co
     since,
     says: `orders that changed in Odoo since ${since} are read, ${FIRST_SPAN_HOURS} hours before the first start; set collectSince in hub.yaml for another day`,
   }
+}
+
+/**
+ * Where the sweeps of a marketplace account begin, by the same rule: the shop's past sales are not made orders of Odoo. A webhook about one of
+ * them still is.
+ */
+export async function sweepStartOf(config: Config, channel: string, store: Pick<ReconcileStore, 'sweepStart'>): Promise<CollectStart> {
+  const given = config.file.channels[channel]?.since
+  if (given !== undefined) {
+    const since = new Date(given).toISOString()
+    return { since, says: `orders created since ${since} are swept (channels.${channel}.since)` }
+  }
+  const { simulated } = channel.startsWith('paris:') ? config.paris : config.mercadolibre
+  if (simulated) return { since: new Date(0).toISOString(), says: 'every order of the simulated marketplace is swept' }
+  const since = await store.sweepStart(channel, FIRST_SPAN_HOURS * 3_600_000)
+  return {
+    since,
+    says: `orders created since ${since} are swept, ${FIRST_SPAN_HOURS} hours before the first start; set channels.${channel}.since in hub.yaml for another day`,
+  }
+}
+
+/** What a start says of both, one line a system. */
+export async function startsOf(
+  config: Config,
+  marketplaces: readonly { channel: string }[],
+  stores: { store: Pick<OrderStore, 'collectStart'>; reconcile: Pick<ReconcileStore, 'sweepStart'> },
+): Promise<string[]> {
+  // A disabled channel has not started yet.
+  const started = marketplaces.filter(({ channel }) => config.file.channels[channel]?.enabled !== false)
+  const swept = started.map(async ({ channel }) => `${channel}: ${(await sweepStartOf(config, channel, stores.reconcile)).says}`)
+  return Promise.all([collectStartOf(config, stores.store).then(({ says }) => `odoo: ${says}`), ...swept])
 }

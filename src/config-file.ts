@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Fulfilment, Lifecycle, Payment } from './core/order.ts'
 
 const id = z.string().regex(/^[a-z]+:[A-Za-z0-9_-]{1,40}$/, 'a channel id such as `mercadolibre:1001` or `paris:main`')
+const instant = z.iso.datetime({ offset: true })
 const ms = z.number().int().min(0).max(3_600_000)
 
 const Timing = z
@@ -46,6 +47,11 @@ const ChannelSettings = z.strictObject({
     .describe('Which system ships its orders and says how fulfilment stands; where Odoo ships, a marketplace that takes such word is told'),
   requestsPerSecond: z.number().positive().max(10_000).default(200).describe('Rate of the account’s bucket'),
   concurrency: z.number().int().min(1).max(200).default(16).describe('Deliveries in flight at once, and fetches'),
+  since: instant
+    .optional()
+    .describe(
+      'Orders created at this marketplace before are not fetched by sweeps; a webhook about one still is. Not set: on a real marketplace 24 hours before the channel’s first start, kept from then on; on a simulator everything',
+    ),
   skuMap: z
     .record(z.string().min(1).max(200), z.string().min(1).max(200))
     .optional()
@@ -92,7 +98,6 @@ export const WEBHOOK_KEYS = [
   'ODOO_WEBHOOK_PATH_SECRET_NEXT',
 ] as const
 
-const instant = z.iso.datetime({ offset: true })
 const addressOrBlock = z
   .string()
   .refine((text) => [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()].some((kind) => kind.safeParse(text).success), 'an address or a CIDR block')

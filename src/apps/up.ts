@@ -1,5 +1,5 @@
 import type { Hub } from '../assembly.ts'
-import { collectStartOf } from '../collect-start.ts'
+import { collectStartOf, sweepStartOf } from '../collect-start.ts'
 import { ODOO_CHANNEL } from '../core/channel.ts'
 import { heartbeat } from '../drivers/postgres/heartbeat.ts'
 import type { CollectPorts } from '../flows/collect-erp-orders.ts'
@@ -86,16 +86,20 @@ const STARTERS: Record<Service, Start> = {
 }
 
 async function reconcile(hub: Hub, progress: (what: string) => void, signal: AbortSignal): Promise<void> {
+  const marketplaces = enabled(hub)
+  const starts = await Promise.all(marketplaces.map(({ channel }) => sweepStartOf(hub.config, channel, hub.reconcile)))
+  const sinceOf = new Map(marketplaces.map(({ channel }, at) => [channel, starts[at]?.since]))
   return runReconciler(
     {
       erp: hub.erp,
-      marketplaces: enabled(hub),
+      marketplaces,
       collect: await collectPorts(hub),
       inbox: hub.inbox,
       portsOf: (channel) => ({
         channel,
         inbox: hub.inbox,
         reconcile: hub.reconcile,
+        since: sinceOf.get(channel) ?? new Date(0).toISOString(),
         overlapMs: SWEEP_OVERLAP_MS,
         compareAfterMs: hub.config.file.compareAfterSeconds * 1000,
         firstCompareAfterMs: firstCompareAfterMs(hub, channel),

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Hub } from '../assembly.ts'
 import { SERVICES } from '../apps/services.ts'
 import { runService } from '../apps/up.ts'
-import { collectStartOf } from '../collect-start.ts'
+import { startsOf } from '../collect-start.ts'
 import { configOf } from './configuration.ts'
 import type { CliContext, Register } from './context.ts'
 import { startDatabase } from './database.ts'
@@ -63,7 +63,7 @@ async function withHub(
   await onHub(
     { config, databaseUrl: database.url, log: logTo(config.variables.LOG_LEVEL), signal: context.signal },
     async (hub, signal) => {
-      context.progress(`odoo: ${(await collectStartOf(config, hub.store)).says}`)
+      for (const start of await startsOf(config, hub.marketplaces, hub)) context.progress(start)
       await run(hub, signal)
     },
   )

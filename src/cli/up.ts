@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Hub } from '../assembly.ts'
 import { SERVICES } from '../apps/services.ts'
 import { runService } from '../apps/up.ts'
-import { collectStartOf } from '../collect-start.ts'
+import { startsOf } from '../collect-start.ts'
 import type { Config } from '../config.ts'
 import { stopEmbedded } from '../drivers/postgres/embedded.ts'
 import { LockHeld, withStartLock } from '../drivers/postgres/start-lock.ts'
@@ -120,7 +120,7 @@ async function runHub(hub: Hub, context: CliContext, { around, state, signal }: 
   let services: Promise<void>[] = []
   try {
     if (hub.config.mercadolibre.simulated) await connectSimulatedAccounts(hub, context.progress)
-    context.progress(`odoo       ${(await collectStartOf(hub.config, hub.store)).says}`)
+    for (const start of await startsOf(hub.config, hub.marketplaces, hub)) context.progress(start)
     context.progress(`hub        ready on ${server.url}`)
     state.listening.wake()
     services = SERVICES.map((service) => runService(service, hub, until))

@@ -20,6 +20,7 @@ import { compareDelivered, type ReconcilePorts, rereadOpenOrders, sweepMarketpla
 
 const ML = 'mercadolibre:1001'
 const channels = [aChannel('odoo'), aChannel(ML)]
+const EVER = '1970-01-01T00:00:00.000Z'
 const never = new AbortController().signal
 const line = { lineId: 'l1', sku: 'SKU-001', quantity: '1', unitPriceMinor: 9_990 }
 const sale = { fulfilment: 'to_prepare' as const, currency: 'CLP', totalMinor: 9_990, lines: [line] }
@@ -45,7 +46,14 @@ describe('a sweep of a marketplace', () => {
     const vault = personalVault(worker, sealer({ kekId: 'test', key: new Uint8Array(32).fill(7) }))
     const store = postgresOrderStore(worker, { plan: { channels, rules: [] }, vault, maxTries: 3 })
     // Every sweep reads all there is: what it makes an event of is the question here.
-    const settings = { overlapMs: 10 * 365 * 86_400_000, compareAfterMs: 0, firstCompareAfterMs: 0, compareLimit: 20, repairs: true }
+    const settings = {
+      since: EVER,
+      overlapMs: 10 * 365 * 86_400_000,
+      compareAfterMs: 0,
+      firstCompareAfterMs: 0,
+      compareLimit: 20,
+      repairs: true,
+    }
     ports = { channel: ML, inbox, reconcile: postgresReconcileStore(worker, 3), ...settings }
     const tries = { random: steadyRandom, maxTries: 3, maxReads: 1, backoffScale: 0, leaseMs: 30_000 }
     applying = { inbox, attempts: postgresFetchAttempts(worker), store, marketplace: market, ...tries }
@@ -96,6 +104,40 @@ describe('a sweep of a marketplace', () => {
     expect(await sweep()).toBe(0)
     expect(await events()).toEqual(['1 dead', '2 applied'])
     expect((await owner.query(`SELECT taken = accounted AS kept FROM conservation WHERE flow = 'inbound'`)).rows).toEqual([{ kept: true }])
+  })
+
+  test('leaves out what was created before its start, unless the hub knows it; a webhook still brings it', async () => {
+    market.buy({ id: '1', ...sale })
+    market.buy({ id: '2', ...sale })
+    const old = new Set(['1', '2'])
+    const asked: string[] = []
+    const shop = {
+      ...market,
+      listChanged: async (...[since, page, signal]: Parameters<typeof market.listChanged>) => {
+        asked.push(since)
+        const { resources, next } = await market.listChanged(EVER, page, signal)
+        return { resources: resources.map((one) => ({ ...one, createdAt: old.has(one.orderKey) ? '2020-01-01T00:00:00Z' : null })), next }
+      },
+    }
+    ports.since = '2026-01-01T00:00:00.000Z'
+    expect(await sweepMarketplace(shop, ports, never)).toBe(0)
+    expect(asked).toEqual([ports.since])
+    const told = {
+      topic: 'orders_v2',
+      resource: '/orders/1',
+      sourceEventId: null,
+      dedupeKey: 'w',
+      comparable: 'w',
+      orderKey: '1',
+      ignore: null,
+    }
+    const request = { channel: ML, path: 'webhook', headers: {}, body: new Uint8Array(), sourceIp: null, traceparent: null }
+    await ports.inbox.record(request, 'accepted', [{ channel: ML, ...told }])
+    expect(await applyDue()).toEqual(['applied'])
+    market.change('1', { fulfilment: 'shipped' })
+    market.buy({ id: '3', ...sale })
+    await sweepMarketplace(shop, ports, never)
+    expect(await events()).toEqual(['1 applied', '1 pending', '3 pending'])
   })
 
   test('asks again for open orders where the marketplace lists no changes, by one event each', async () => {

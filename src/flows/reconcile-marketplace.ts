@@ -13,6 +13,8 @@ export interface ReconcilePorts {
   /** Takes what a sweep found as events. */
   inbox: Inbox
   reconcile: ReconcileStore
+  /** Orders created before are no business of a sweep, unless the hub knows them. ISO instant. */
+  since: string
   /** How far a sweep reads back behind its cursor; MercadoLibre filters by whole hours. Milliseconds. */
   overlapMs: number
   compareAfterMs: number
@@ -25,7 +27,6 @@ export interface ReconcilePorts {
 
 // These requests serve no single delivery or event, so they leave no attempt.
 const unrecorded: AttemptLog = { read: (_operation, call) => call('') }
-const NEVER = '1970-01-01T00:00:00.000Z'
 
 /**
  * Reads what changed at the marketplace since the last sweep; what the hub has not seen becomes an inbound event, with its tries and its dead letter.
@@ -35,11 +36,13 @@ export async function sweepMarketplace(marketplace: Marketplace, ports: Reconcil
   const cursorName = `sweep/${ports.channel}`
   const began = await ports.reconcile.now()
   const cursor = await ports.reconcile.readCursor(cursorName)
-  const since = cursor === null ? NEVER : new Date(Date.parse(cursor) - ports.overlapMs).toISOString()
+  const from = cursor === null ? 0 : Date.parse(cursor) - ports.overlapMs
+  const since = new Date(Math.max(from, Date.parse(ports.since))).toISOString()
+  const than = { olderThanMs: ports.compareAfterMs, since: ports.since }
   let recorded = 0
   for (let page: string | null = null, more = true; more; ) {
     const found = await marketplace.listChanged(since, page, signal)
-    recorded += await recordSwept(await ports.reconcile.unseen(ports.channel, found.resources, ports.compareAfterMs), ports)
+    recorded += await recordSwept(await ports.reconcile.unseen(ports.channel, found.resources, than), ports)
     page = found.next
     more = page !== null
   }

@@ -11,9 +11,19 @@ export interface Fetched {
   personal: Personal | null
 }
 
+/** An order as a sweep lists it. */
+export interface Listed {
+  resource: string
+  orderKey: string
+  /** Null where the source has no versions. */
+  version: string | null
+  /** ISO instant of its creation there; null where the list does not say. */
+  createdAt: string | null
+}
+
 export interface SweepPage {
   /** Order resources that changed, oldest first, as the pointers that `fetchOrder` takes. */
-  resources: { resource: string; orderKey: string; version: string | null }[]
+  resources: Listed[]
   /** Opaque; null when this was the last page. */
   next: string | null
 }

@@ -1,5 +1,6 @@
 import type { Drift } from '../core/drift.ts'
 import type { ErpDoubled } from './erp.ts'
+import type { Listed } from './marketplace.ts'
 import type { Shown, Wanted } from './target.ts'
 
 /** A binding whose target is due to be looked at again. */
@@ -36,13 +37,11 @@ export interface ReconcileStore {
   now(): Promise<string>
   /**
    * Of these, the resources whose order shows nothing as new as that version. Where the source has no versions, those that were not
-   * fetched for `olderThanMs`. Never one that a waiting or poisonous event speaks of.
+   * fetched for `olderThanMs`. Never one that a waiting or poisonous event speaks of, nor one created before `since` that the hub does not know.
    */
-  unseen(
-    channel: string,
-    found: readonly { resource: string; orderKey: string; version: string | null }[],
-    olderThanMs: number,
-  ): Promise<Unseen[]>
+  unseen(channel: string, found: readonly Listed[], than: { olderThanMs: number; since: string }): Promise<Unseen[]>
+  /** Where the sweeps of a channel without a configured start begin: `spanMs` before it was first asked, and the same ever after. ISO instant. */
+  sweepStart(channel: string, spanMs: number): Promise<string>
   /**
    * The orders at a channel, born there or sent there, whose story is not over: neither cancelled, closed nor returned, and
    * delivered within the last 30 days if at all, nor known to be gone from there. Those alone that were not fetched for `olderThanMs` and of which no waiting or poisonous event

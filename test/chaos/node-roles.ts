@@ -78,6 +78,7 @@ const RUN: Record<Exclude<Role, 'receiver'>, (hub: Hub, signal: AbortSignal) => 
           channel,
           inbox: hub.inbox,
           reconcile: hub.reconcile,
+          since: '1970-01-01T00:00:00.000Z',
           overlapMs: 2 * 3_600_000,
           compareAfterMs: hub.config.file.compareAfterSeconds * 1000,
           firstCompareAfterMs: hub.config.file.compareAfterSeconds * 1000,

@@ -123,6 +123,8 @@ export function readsOrders(there: () => MarketplaceWorld): void {
         const versions = page.flatMap((one) => (one.version === null ? [] : [Date.parse(one.version)]))
         expect(versions).toEqual([...versions].sort((a, b) => a - b))
       }
+      const created = pages.flat().map(({ createdAt }) => createdAt)
+      if (world.saysCreation) expect(created.map((at) => Math.abs(Date.now() - Date.parse(at ?? '')) < 600_000)).not.toContain(false)
       const pointer = pages.flat().find((one) => one.orderKey === bought[5])?.resource ?? ''
       expect((await world.marketplace.fetchOrder(pointer, aLog().log, patient())).orderKey).toBe(bought[5])
     })

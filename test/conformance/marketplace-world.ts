@@ -36,6 +36,8 @@ export interface MarketplaceWorld {
   unknownPointer: string
   /** Text that must stand in no fragment: names of the buyers. */
   buyerText: RegExp
+  /** Whether its list says when each order was created; sweeps then leave out what is older than the channel's start. */
+  saysCreation?: true
   /** Rows of one page of a sweep; 0 where it does not page. */
   pageSize: number
   /** How long its search may lag behind, milliseconds. */

@@ -92,6 +92,7 @@ export async function mercadolibreWorld(): Promise<MeliWorld> {
     cancel: async (orderKey) => void (await admin('POST', `/orders/${orderKey}/status`, { status: 'cancelled' })),
     unknownPointer: '/orders/2999999999999999',
     buyerText: /Ana Rojas|Avenida Simulada/,
+    saysCreation: true,
     pageSize: 50,
     lagMs: 15_000,
     forgetSku: async (sku) => void (await admin('POST', '/unknown-skus', { skus: [sku] })),

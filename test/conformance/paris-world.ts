@@ -69,6 +69,7 @@ export async function parisWorld({ lookUpByQuery, capabilities = {}, ...profile 
     cancel: async (orderKey) => void (await admin('PATCH', `/orders/${orderKey}`, { status: 'cancelled' })),
     unknownPointer: '/orders/p-999999999',
     buyerText: new RegExp(BUYER),
+    saysCreation: true,
     pageSize: 100,
     lagMs: 10_000,
     forgetSku: async (sku) => void (await admin('POST', '/unknown-skus', { skus: [sku] })),

@@ -198,7 +198,9 @@ function changedPage({ orders, pageSize }: World, sinceIso: string, offset: numb
     .sort((a, b) => Date.parse(a.version) - Date.parse(b.version))
   const next = offset + pageSize
   return {
-    resources: changed.slice(offset, next).map((o) => ({ resource: orderPointer(o.id), orderKey: o.id, version: o.version })),
+    resources: changed
+      .slice(offset, next)
+      .map((o) => ({ resource: orderPointer(o.id), orderKey: o.id, version: o.version, createdAt: null })),
     next: next < changed.length ? String(next) : null,
   }
 }

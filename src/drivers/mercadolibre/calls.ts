@@ -111,7 +111,10 @@ export function getStock(reads: Reads, userProductId: string): Promise<Stock> {
 }
 
 const Paging = z.object({ total: z.number().int().min(0) })
-const SweepAnswer = z.object({ results: z.array(MeliOrder.pick({ id: true, pack_id: true, last_updated: true })), paging: Paging })
+const SweepAnswer = z.object({
+  results: z.array(MeliOrder.pick({ id: true, pack_id: true, last_updated: true, date_created: true })),
+  paging: Paging,
+})
 const SearchAnswer = z.object({ results: z.array(MeliOrder), paging: Paging })
 
 /** `GET /orders/search` of this seller. Rows of cancelled orders come only with `order.status=cancelled`. */

@@ -44,6 +44,7 @@ export async function changedOrders(
     resource: orderPointer(row.id),
     orderKey: orderKeyOf(row),
     version: instantOf(row.last_updated, 'results.last_updated'),
+    createdAt: row.date_created ? instantOf(row.date_created, 'results.date_created') : null,
   }))
   resources.sort((a, b) => Date.parse(a.version) - Date.parse(b.version))
   const hasMore = results.length > 0 && offset + results.length < paging.total

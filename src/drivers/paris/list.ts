@@ -36,7 +36,9 @@ export async function createdOrders(
   const within = rows.filter((row) => Date.parse(row.created_at) >= sinceMs)
   const fetchable = within.filter((row) => PARIS_ID.test(row.id))
   return {
-    resources: fetchable.reverse().map(({ id }) => ({ resource: orderPointer(id), orderKey: id, version: null })),
+    resources: fetchable
+      .reverse()
+      .map(({ id, created_at: createdAt }) => ({ resource: orderPointer(id), orderKey: id, version: null, createdAt })),
     next: rows.length === PAGE_SIZE && within.length === rows.length ? String(offset + PAGE_STEP) : null,
   }
 }

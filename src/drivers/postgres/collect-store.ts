@@ -6,6 +6,7 @@ import { currentTraceparent } from '../../telemetry.ts'
 import { type ApplySettings, applyArrivals } from './order-apply.ts'
 import type { Arrival } from './order-rows.ts'
 import { planAll, wakeOutbox } from './plan.ts'
+import { keptStart } from './kept-start.ts'
 import type { Pool, PoolClient } from './pool.ts'
 
 export async function beginCollect(pool: Pool, name: string, leaseMs: number): Promise<CollectTicket | null> {
@@ -19,18 +20,7 @@ export async function beginCollect(pool: Pool, name: string, leaseMs: number): P
   return rows[0] ? { fetchNo: Number(rows[0].fetch_no), cursor: rows[0].position } : null
 }
 
-/** Beside the cursors, since it is one: where the reading of a hub without a configured start began. */
-const START = 'erp-start'
-
-export async function collectStart(pool: Pool, spanMs: number): Promise<string> {
-  await pool.query(
-    `INSERT INTO cursor (name, position, moved_at)
-     VALUES ($1, jsonb_build_object('watermark', to_jsonb(hub_now() - $2 * interval '1 ms')), hub_now()) ON CONFLICT (name) DO NOTHING`,
-    [START, spanMs],
-  )
-  const { rows } = await pool.query<{ since: string }>(`SELECT position ->> 'watermark' AS since FROM cursor WHERE name = $1`, [START])
-  return new Date(rows[0]?.since ?? '').toISOString()
-}
+export const collectStart = (pool: Pool, spanMs: number): Promise<string> => keptStart(pool, 'erp-start', spanMs)
 
 export async function endCollect(
   pool: Pool,

@@ -12,7 +12,7 @@ import { sealer } from './sealed-column.ts'
 
 describe('what a sweep has not seen', () => {
   const channels = [aChannel('odoo'), aChannel('paris:main')]
-  const found = [{ resource: '/orders/p-1', orderKey: 'p-1', version: null }]
+  const found = [{ resource: '/orders/p-1', orderKey: 'p-1', version: null, createdAt: null }]
   let database: TestDatabase
   let pool: Pool
 
@@ -54,10 +54,10 @@ describe('what a sweep has not seen', () => {
     if (!failed) throw new Error('nobody else fetches it')
     await orders.releaseFetch(failed)
     const never = { resource: '/orders/p-1', orderKey: 'p-1', version: null, fetchedAt: null }
-    expect(await sweep.unseen('paris:main', found, 3_600_000)).toEqual([never])
+    expect(await sweep.unseen('paris:main', found, { olderThanMs: 3_600_000, since: '1970-01-01T00:00:00Z' })).toEqual([never])
     const fragment = { entity: 'order' as const, externalId: 'p-1', orderKey: 'p-1', version: null, identifiers: [], lines: [] }
     await orders.applyTold(await aTicket(pool, 'paris:main', '/orders/p-1'), { orderKey: 'p-1', fragments: [fragment], personal: null })
-    expect(await sweep.unseen('paris:main', found, 3_600_000)).toEqual([])
+    expect(await sweep.unseen('paris:main', found, { olderThanMs: 3_600_000, since: '1970-01-01T00:00:00Z' })).toEqual([])
   })
 
   test('open orders are those whose story is not over, the one asked for longest ago first; never one that an event speaks of, or a sweep gave up on', async () => {

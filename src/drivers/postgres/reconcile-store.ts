@@ -2,7 +2,9 @@ import type { Drift } from '../../core/drift.ts'
 import { orderPointer } from '../../core/inbound-event.ts'
 import type { Desired } from '../../core/desired.ts'
 import type { Comparable, CompareRest, ReconcileStore, Unseen } from '../../ports/reconcile-store.ts'
+import type { Listed } from '../../ports/marketplace.ts'
 import type { Shown } from '../../ports/target.ts'
+import { keptStart } from './kept-start.ts'
 import { recordCopies, recordErpCopies } from './copies.ts'
 import { recordEvents } from './delivery-events.ts'
 import { wakeOutbox } from './plan.ts'
@@ -28,7 +30,8 @@ export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileS
       const { rows } = await pool.query<{ now: string }>(`SELECT hub_now() AS now`)
       return rows[0]?.now ?? ''
     },
-    unseen: (channel, found, olderThanMs) => unseen(pool, { channel, olderThanMs }, found),
+    unseen: (channel, found, than) => unseen(pool, { channel, ...than }, found),
+    sweepStart: (channel, spanMs) => keptStart(pool, `sweep-start/${channel}`, spanMs),
     openOrders: (channel, olderThanMs, limit) => openOrders(pool, { channel, olderThanMs }, limit),
     comparable: (channel, rest, limit) => comparable(pool, channel, rest, limit),
     recordComparison: (compared, shown, drifts) => transaction(pool, (client) => recordComparison(client, compared, shown, drifts)),
@@ -50,20 +53,22 @@ const FETCHED_AT = `extract(epoch FROM nullif(r.fetched_at, '-infinity'))::text 
 
 async function unseen(
   pool: Pool,
-  { channel, olderThanMs }: { channel: string; olderThanMs: number },
-  found: readonly { resource: string; orderKey: string; version: string | null }[],
+  { channel, olderThanMs, since }: { channel: string; olderThanMs: number; since: string },
+  found: readonly Listed[],
 ): Promise<Unseen[]> {
   const { rows } = await pool.query<Unseen>(
-    `SELECT f.resource, f."orderKey", f.version, ${FETCHED_AT} FROM jsonb_to_recordset($2::jsonb) AS f(resource text, "orderKey" text, version text)
+    `SELECT f.resource, f."orderKey", f.version, ${FETCHED_AT} FROM jsonb_to_recordset($2::jsonb) AS f(resource text, "orderKey" text, version text, "createdAt" timestamptz)
      LEFT JOIN resource r ON r.channel = $1 AND r.resource = f.resource
      WHERE ${UNSPOKEN}
+       AND (coalesce(f."createdAt" >= $4, true) OR EXISTS (
+         SELECT FROM observation o WHERE o.channel = $1 AND o.entity = 'order' AND o.external_id = regexp_replace(f.resource, '^.*/', '')))
        AND CASE WHEN f.version IS NULL
        THEN coalesce(r.fetched_at <= hub_now() - $3 * interval '1 ms', true)
        ELSE NOT EXISTS (
          SELECT FROM observation o
          WHERE o.channel = $1 AND o.entity = 'order' AND o.external_id = regexp_replace(f.resource, '^.*/', '')
            AND o.source_version >= f.version::timestamptz) END`,
-    [channel, JSON.stringify(found), olderThanMs],
+    [channel, JSON.stringify(found), olderThanMs, since],
   )
   return rows
 }

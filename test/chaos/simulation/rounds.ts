@@ -96,7 +96,8 @@ function collectOf({ erp, store }: Ports): CollectPorts {
 }
 
 function reconcileOf({ inbox, reconcile }: Ports, channel: string): ReconcilePorts {
-  const settings = { overlapMs: 60_000, compareAfterMs: 3_600_000, firstCompareAfterMs: 600_000, compareLimit: 20 }
+  const since = '1970-01-01T00:00:00.000Z'
+  const settings = { since, overlapMs: 60_000, compareAfterMs: 3_600_000, firstCompareAfterMs: 600_000, compareLimit: 20 }
   return { channel, inbox, reconcile, ...settings, repairs: channel !== 'odoo' }
 }
 
