@@ -10,7 +10,13 @@ import { plainLine } from './untrusted.ts'
 export function diagnoseInbound(facts: OrderFacts): Finding[] {
   // A conflict stays one whatever was fetched since: the sender said two things under one name.
   const open = facts.inbound.filter((e) => e.state === 'pending' || e.conflict || isOpenDead(e))
-  return [...open.map((e) => diagnoseEvent(facts, e)), ...refused(facts), ...neverArrived(facts)]
+  const told = open.map((e) => ({ event: e, finding: diagnoseEvent(facts, e) })).filter((one) => !isRoutine(facts, one))
+  return [...told.map(({ finding }) => finding), ...refused(facts), ...neverArrived(facts)]
+}
+
+// The hub looks at orders that it holds again and again: that it is about to says nothing of the order.
+function isRoutine({ order }: OrderFacts, { event, finding }: { event: InboundFact; finding: Finding }): boolean {
+  return order !== null && isSwept(event) && finding.cause === 'inbound-waiting'
 }
 
 /** The finding of one inbound event, whatever became of it. */
@@ -70,7 +76,7 @@ function pendingEvent(facts: OrderFacts, event: InboundFact, evidence: Evidence[
   return {
     ...base,
     cause: 'inbound-waiting',
-    sentence: `Received from ${event.channel} at ${event.receivedAt} and not applied yet.`,
+    sentence: `${cameBy(event)} ${event.channel} at ${event.receivedAt} and not applied yet.`,
     evidence,
   }
 }
@@ -84,7 +90,7 @@ function deadEvent(event: InboundFact, evidence: Evidence[]): Finding {
     certainty: 'certain',
     target: event.channel,
     deadLetter: outboxIdOf('inbound_event', event.id),
-    sentence: `Received from ${event.channel} at ${event.receivedAt} and given up on after ${event.tries} tries${why ? `: ${why}` : ''}.${answered}`,
+    sentence: `${cameBy(event)} ${event.channel} at ${event.receivedAt} and given up on after ${event.tries} tries${why ? `: ${why}` : ''}.${answered}`,
     evidence,
   }
 }
@@ -137,6 +143,7 @@ function neverArrived(facts: OrderFacts): Finding[] {
 }
 
 const isSwept = ({ topic }: InboundFact): boolean => topic === SWEEP_TOPIC
+const cameBy = (event: InboundFact): string => (isSwept(event) ? 'Found by a sweep of' : 'Received from')
 
 function isOpenDead(e: InboundFact): boolean {
   return e.state === 'dead' && e.resolvedBy === null

@@ -203,6 +203,13 @@ const CASES: [CauseCode, NextStepKind, string, OrderFacts][] = [
   ],
   ['webhook-conflict', 'person-decides', 'one id, two bodies', inbound({ conflict: true })],
   ['inbound-waiting', 'wait', 'received just now', inbound({})],
+  ['inbound-waiting', 'wait', 'a sweep found it just now', inbound({ topic: 'sweep' })],
+  [
+    'delivered',
+    'look-elsewhere',
+    'the hub is about to look again at what it holds',
+    facts({ deliveries: [delivered], inbound: [anEvent({ topic: 'sweep' })] }),
+  ],
   ['inbound-failing', 'wait', 'its fetch fails', inbound({ tries: 3, cause: 'backing-off', dueAt: inSeconds(60) })],
   ['inbound-dead', 'fix-then-replay', 'given up on', inbound({ state: 'dead', cause: 'inbound-dead', endedAt: inSeconds(-5) })],
   ['stale-event', 'none', 'older than what we hold', inbound({ state: 'ignored', reason: 'stale-event', endedAt: inSeconds(-5) })],
