@@ -37,12 +37,13 @@ export async function judged(running: RunningHub, expected: Expected, forMs: num
   }
 }
 
+// The hub looks at open orders again and again by itself; what a sweep found anew shows in what is expected.
 async function untilQuiet(running: RunningHub, end: number): Promise<void> {
   let quietSince: number | null = null
   while (Date.now() < end) {
     const { rows } = await running.owner.query<{ open: number }>(
       `SELECT ((SELECT count(*) FROM delivery WHERE kind = 'order' AND state IN ('pending', 'ambiguous'))
-             + (SELECT count(*) FROM inbound_event WHERE state = 'pending'))::int AS open`,
+             + (SELECT count(*) FROM inbound_event WHERE state = 'pending' AND topic <> 'sweep'))::int AS open`,
     )
     quietSince = rows[0]?.open === 0 ? (quietSince ?? Date.now()) : null
     if (quietSince !== null && Date.now() - quietSince >= LATE_MS) return

@@ -101,6 +101,7 @@ const Tables = {
   event: z.object({
     id: Id,
     channel: Text,
+    topic: Text,
     resource: Text,
     order_key: OrNull(Text),
     order_id: OrNull(Id),
@@ -140,6 +141,8 @@ export type AttemptRow = HubTables['attempt'][number]
 // The hub's clock by its base table, not by its function.
 const NOW = `(statement_timestamp() + (SELECT shift FROM hub_clock))`
 const QUIET = `$1 * interval '1 s'`
+// What the hub looks at again by itself is never all done while it runs: only what lies about is in limbo.
+const EVENT_LIMIT = `CASE WHEN topic = 'sweep' THEN greatest(${QUIET}, interval '60 s') ELSE ${QUIET} END`
 const NO_QUIET = `$1::float8 IS NOT NULL`
 const ms = (column: string): string => `(extract(epoch FROM ${column}) * 1000)::float8`
 
@@ -165,8 +168,8 @@ const QUERIES: Record<keyof typeof Tables, string> = {
   request: `SELECT id::text, channel, verdict, encode(body_sha256, 'hex') AS digest, (SELECT count(*)::int FROM inbound_event e WHERE e.request_id = r.id) AS events,
               CASE WHEN verdict IN ('bad-signature', 'stale-timestamp', 'malformed') AND body_bytes <= 16384 THEN encode(body, 'escape') END AS refused_body
             FROM inbound_request r WHERE ${NO_QUIET} ORDER BY r.id`,
-  event: `SELECT id::text, channel, resource, order_key, order_id::text, state, reason, cause, conflict, replays, archived_at IS NOT NULL AS archived,
-            state = 'pending' AND due_at < ${NOW} - ${QUIET} AS overdue, resolved_by IS NOT NULL AS resolved
+  event: `SELECT id::text, channel, topic, resource, order_key, order_id::text, state, reason, cause, conflict, replays, archived_at IS NOT NULL AS archived,
+            state = 'pending' AND due_at < ${NOW} - ${EVENT_LIMIT} AS overdue, resolved_by IS NOT NULL AS resolved
           FROM inbound_event ORDER BY inbound_event.id`,
   quarantine: `SELECT erp_id, erp_name, coalesce(cause, '') AS cause, field, resolved_at IS NULL AS open FROM erp_quarantine WHERE ${NO_QUIET} ORDER BY id`,
   channel: `SELECT id, pause_cause, paused_at IS NOT NULL AS paused, circuit_opened_at IS NOT NULL AS circuit, coalesce(limited_until > ${NOW}, false) AS limited,

@@ -50,7 +50,7 @@ const EVIDENCE: Record<string, (subject: Subject, world: World) => boolean> = {
     silver?.illegal === true && market.some((one) => one.wentBack && sale?.orderIds.includes(one.id) && one.channel === sale.channel),
   'unmapped-status': ({ silver, sale }) => silver?.flags.includes('unknown_status') === true && sale?.fulfilment === null,
   'webhook-conflict': ({ events }) => events.some((row) => row.conflict),
-  'webhook-never-arrived': ({ sale, events }) => sale !== undefined && events.length === 0,
+  'webhook-never-arrived': (subject) => isUnheard(subject),
   'not-routed': ({ erp }, { routing }) => {
     const view = erp?.confirmedViews.at(-1)
     return view !== undefined && routing.route(view).length === 0
@@ -60,4 +60,9 @@ const EVIDENCE: Record<string, (subject: Subject, world: World) => boolean> = {
 
 export function isShownBy(cause: string, subject: Subject, world: World): boolean {
   return EVIDENCE[cause]?.(subject, world) ?? false
+}
+
+/** No word of the marketplace came of its sale. What the hub found by itself is none. */
+export function isUnheard({ sale, events }: Subject): boolean {
+  return sale !== undefined && events.every(({ channel, topic }) => channel !== sale.channel || topic === 'sweep')
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type Breach, breach } from './breach.ts'
 import type { OrderCheck } from './check-erp-born.ts'
-import { isShownBy, type Subject, subjectOf } from './incident-subject.ts'
+import { isUnheard, isShownBy, type Subject, subjectOf } from './incident-subject.ts'
 import type { World } from './world.ts'
 
 const Incident = z.object({
@@ -70,7 +70,7 @@ function factsOf(subject: Subject, world: World): Fact[] {
   const ids = sale?.orderIds ?? []
   if (hub.request.some((row) => ids.some((id) => row.refused_body?.includes(`"${id}"`))))
     facts.push({ state: 'refused', cause: 'webhook-refused', channel: null })
-  if (sale && events.length === 0) facts.push({ state: 'unheard', cause: null, channel: sale.channel })
+  if (sale && isUnheard(subject)) facts.push({ state: 'unheard', cause: null, channel: sale.channel })
   if (!hub.binding.some((row) => silver && row.order_id === silver.id)) facts.push({ state: 'not-planned', cause: null, channel: null })
   return facts
 }
