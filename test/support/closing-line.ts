@@ -3,7 +3,8 @@ import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/nod
 type Counts = { passed: number; failed: number; skipped: number }
 
 /**
- * Ends a run with a line for each failure (and each skip, where everything must run), and the one plain line that machines read:
+ * Ends a run with a line for each failure, each test that needed a second try (and each skip, where everything must run), and the one plain
+ * line that machines read:
  * `12 passed, 0 failed`, with `, 3 skipped` when there are any.
  */
 export class ClosingLine implements Reporter {
@@ -54,6 +55,7 @@ function notableTest(test: TestCase): string[] {
   const { state, errors } = test.result()
   const name = `${test.module.relativeModuleId} > ${test.fullName}`
   if (state === 'failed') return [`failed: ${name}: ${firstLine(errors?.[0]?.message ?? 'no message')}`]
+  if (state === 'passed' && (test.diagnostic()?.retryCount ?? 0) > 0) return [`passed at a second try: ${name}`]
   return state === 'skipped' && process.env.REQUIRE_ALL === '1' ? [`skipped: ${name}`] : []
 }
 

@@ -13,7 +13,11 @@ import type { Script } from './script.ts'
 export const matrix: Script = {
   stage: (plan) => ({
     links: linksOf(plan.faults),
-    yaml: plan.victim?.point === 'mid-comparison' ? [['compareAfterSeconds: 3600', 'compareAfterSeconds: 1']] : [],
+    yaml: [
+      ...(plan.victim?.point === 'mid-comparison' ? ([['compareAfterSeconds: 3600', 'compareAfterSeconds: 1']] as const) : []),
+      // Frozen with others in hand, one of them may lie between its stopwatch and its first byte: the one window that no algorithm closes.
+      ...(plan.victim?.action === 'stop' ? ([['timing: {', 'concurrency: 1, timing: {']] as const) : []),
+    ],
   }),
   async run(stage) {
     const { victim } = stage.plan
