@@ -27,6 +27,17 @@ const dead = (cause: string, channel = ML): OrderFacts =>
   })
 const inbound = (change: Parameters<typeof anEvent>[0]): OrderFacts => unheld({ inbound: [anEvent(change)] })
 const delivered = aDelivery({ state: 'delivered', cause: null, reason: 'sent', endedAt: inSeconds(-100) })
+/** What a sweep fetched an hour after the marketplace changed it, by an event or without one. */
+const sweptUnheard = (inboundId: string | null): OrderFacts['observations'][number] => ({
+  id: '5',
+  channel: ML,
+  entity: 'order',
+  externalId: '2000001',
+  sourceVersion: inSeconds(-3600),
+  observedAt: inSeconds(-60),
+  inboundId,
+  rawStatus: 'paid',
+})
 const cursor = (failedSince: string | null) => [
   {
     name: 'erp-orders',
@@ -155,18 +166,7 @@ const CASES: [CauseCode, NextStepKind, string, OrderFacts][] = [
     facts({
       order: marketOrder,
       channels: [aChannelFact(ML)],
-      observations: [
-        {
-          id: '5',
-          channel: ML,
-          entity: 'order',
-          externalId: '2000001',
-          sourceVersion: inSeconds(-3600),
-          observedAt: inSeconds(-60),
-          inboundId: null,
-          rawStatus: 'paid',
-        },
-      ],
+      observations: [sweptUnheard(null)],
     }),
   ],
   [
@@ -177,18 +177,7 @@ const CASES: [CauseCode, NextStepKind, string, OrderFacts][] = [
       order: marketOrder,
       channels: [aChannelFact(ML)],
       inbound: [anEvent({ id: '4', topic: 'sweep', state: 'applied', receivedAt: inSeconds(-60), endedAt: inSeconds(-59) })],
-      observations: [
-        {
-          id: '5',
-          channel: ML,
-          entity: 'order',
-          externalId: '2000001',
-          sourceVersion: inSeconds(-3600),
-          observedAt: inSeconds(-60),
-          inboundId: '4',
-          rawStatus: 'paid',
-        },
-      ],
+      observations: [sweptUnheard('4')],
     }),
   ],
   [

@@ -10,6 +10,7 @@ import {
   PROFILES,
   RECEIVER_POINTS,
   RECONCILER_POINTS,
+  SEND_POINTS,
   type Role,
   SUBSCRIBER_POINTS,
   type Victim,
@@ -43,15 +44,6 @@ const HAPPENS_ONCE: readonly Failpoint[] = [
   'mid-apply',
   'mid-sweep',
   'mid-comparison',
-]
-const SENDS: readonly Failpoint[] = [
-  'before-intent',
-  'after-intent',
-  'before-send',
-  'after-send-before-response',
-  'after-response-before-finish',
-  'mid-finish',
-  'after-finish',
 ]
 
 interface Cell {
@@ -133,7 +125,7 @@ function planOf(id: string, cell: Cell, seed: number): Plan {
 }
 
 const SYSTEMS = ['mercadolibre', 'paris', 'odoo']
-const isSomewhere = (point: Failpoint): boolean => SENDS.includes(point) || point === 'after-claim'
+const isSomewhere = (point: Failpoint): boolean => SEND_POINTS.some((one) => one === point) || point === 'after-claim'
 
 /** What is hit where; the seed says at which system a send is. */
 function victimOf({ point, nth, action }: Cell, seed: number): Victim {

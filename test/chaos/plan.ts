@@ -1,9 +1,7 @@
 import { z } from 'zod'
 
-/** Where a node can be stopped, in the order of its journey. */
-const WORKER_POINTS = [
-  'mid-collect',
-  'after-claim',
+/** Points of one send, at whichever system it is. */
+export const SEND_POINTS = [
   'before-intent',
   'after-intent',
   'before-send',
@@ -11,8 +9,9 @@ const WORKER_POINTS = [
   'after-response-before-finish',
   'mid-finish',
   'after-finish',
-  'dead-letter',
 ] as const
+/** Where a node can be stopped, in the order of its journey. */
+const WORKER_POINTS = ['mid-collect', 'after-claim', ...SEND_POINTS, 'dead-letter'] as const
 export const RECEIVER_POINTS = ['before-transaction', 'inside-transaction', 'after-commit-before-200', 'after-200'] as const
 export const SUBSCRIBER_POINTS = ['after-event-claim', 'after-fetch', 'mid-apply'] as const
 export const RECONCILER_POINTS = ['mid-comparison', 'mid-sweep'] as const

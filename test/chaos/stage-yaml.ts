@@ -1,14 +1,8 @@
+import { ACCOUNTS_AND_RULES } from '../support/running-hub.ts'
+
 /** Short windows; the settle window is the one that must hold on a busy machine too: it is longer than any simulator takes. */
-const CHAOS_YAML = `
-mercadolibre: { accounts: ['1001', '1002'] }
-taxMode: { kind: price-included-tax, taxId: 2 }
-collectOverlapSeconds: 60
+const CHAOS_YAML = `${ACCOUNTS_AND_RULES}
 compareAfterSeconds: 3600
-backoffScale: 0.02
-routing:
-  - { name: first account, when: { team: MercadoLibre }, to: ['mercadolibre:1001'] }
-  - { name: paris, when: { team: Paris }, to: [paris] }
-  - { name: web stays, when: { team: Web }, to: [] }
 channels:
   odoo: { timing: { timeoutMs: 1500, marginMs: 500, settleMs: 1500, leaseMs: 4000 } }
   'mercadolibre:1001': { timing: { timeoutMs: 600, marginMs: 500, settleMs: 1500, leaseMs: 2500 } }

@@ -57,17 +57,21 @@ export interface HubOptions {
 
 export type Between = 'odoo' | 'meli' | 'paris' | 'postgres'
 
-/** Two MercadoLibre accounts and Paris, a rule for each team; quick enough for a test. */
-export const HUB_YAML = `
+/** Two MercadoLibre accounts and Paris, a rule for each team. */
+export const ACCOUNTS_AND_RULES = `
 mercadolibre: { accounts: ['1001', '1002'] }
 taxMode: { kind: price-included-tax, taxId: 2 }
 collectOverlapSeconds: 60
-compareAfterSeconds: 1
 backoffScale: 0.02
 routing:
   - { name: first account, when: { team: MercadoLibre }, to: ['mercadolibre:1001'] }
   - { name: paris, when: { team: Paris }, to: [paris] }
   - { name: web stays, when: { team: Web }, to: [] }
+`
+
+/** The same, quick enough for a test. */
+export const HUB_YAML = `${ACCOUNTS_AND_RULES}
+compareAfterSeconds: 1
 channels:
   odoo: { timing: { timeoutMs: 5000, marginMs: 1000, settleMs: 1000, leaseMs: 8000 } }
   'mercadolibre:1001': { timing: { timeoutMs: 2000, marginMs: 1000, settleMs: 1000, leaseMs: 4000 } }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { type Desk, openDesk } from '../../../src/desk.ts'
 import { replayDeadLetter, type ReplayAnswer } from '../../../src/flows/replay-dead-letter.ts'
 import type { Principal } from '../../../src/ports/audit.ts'
-import { agentOf, deskOf } from '../../support/agent.ts'
+import { type Agent, agentOf, deskOf } from '../../support/agent.ts'
 import { withSwallowedErrors } from '../mutants/swallow-audit.ts'
 import type { Stage } from '../stage.ts'
 import { expectedOf, perform } from '../workload.ts'
@@ -19,6 +19,18 @@ async function atDesk<T>({ running, plan }: Stage, work: (desk: Desk) => Promise
   try {
     return await work(plan.mutant === 'swallow-audit' ? { ...desk, audit: withSwallowedErrors(desk.audit) } : desk)
   } finally {
+    await desk.close()
+  }
+}
+
+/** An agent with a role, for as long as `work` takes. */
+async function withAgent<T>({ running }: Stage, role: 'operator' | 'admin', work: (agent: Agent) => Promise<T>): Promise<T> {
+  const desk = await deskOf(running)
+  const agent = await agentOf(desk, role)
+  try {
+    return await work(agent)
+  } finally {
+    await agent.close()
     await desk.close()
   }
 }
@@ -147,9 +159,7 @@ export const injectedWords: Script = {
     await running.odoo('POST', `/admin/orders/${draft.id}/confirm`)
     const id = await deadDelivery(stage)
     stage.fire('instructions in a name and in a refusal', `odoo-${draft.id}`)
-    const desk = await deskOf(running)
-    const agent = await agentOf(desk, 'admin')
-    const trace = await agent.trace(`odoo-${draft.id}`)
+    const trace = await withAgent(stage, 'admin', (agent) => agent.trace(`odoo-${draft.id}`))
     const spoken = [trace.sentence, trace.next_step.sentence, JSON.stringify(trace.suggestedActions)]
     stage.check(
       spoken.every((text) => !text.includes('IGNORE PREVIOUS')),
@@ -157,8 +167,6 @@ export const injectedWords: Script = {
     )
     stage.check(!JSON.stringify(trace.suggestedActions).includes('archive'), 'nothing that they ask for is suggested')
     stage.check((await stateOf(stage, id)) === 'dead', 'and nothing was done')
-    await agent.close()
-    await desk.close()
     const declared = { reference: draft.name, cause: 'rejected-by-target', state: 'dead', channel: 'mercadolibre:1001' } as const
     return withIncidents(stage, { erpToMarketplace: 0, marketplaceToErp: 0 }, [declared])
   },
@@ -170,11 +178,12 @@ export const loopingAgent: Script = {
     await stage.calm('worker', 'subscriber', 'reconciler')
     const refused = await refusedOrder(stage)
     const id = await deadDelivery(stage)
-    const desk = await deskOf(stage.running)
-    const agent = await agentOf(desk, 'operator')
     stage.fire('1,000 replays in a loop', `outbox-${id}`)
-    const replies = []
-    for (let i = 0; i < 1_000; i++) replies.push(await agent.call('replay_dlq_message', { outbox_id: `outbox-${id}` }))
+    const replies = await withAgent(stage, 'operator', async (agent) => {
+      const answers = []
+      for (let i = 0; i < 1_000; i++) answers.push(await agent.call('replay_dlq_message', { outbox_id: `outbox-${id}` }))
+      return answers
+    })
     const done = replies.filter((reply) => !reply.isError).length
     stage.figures['replays that were let through'] = done
     stage.check(done <= 60, `the write budget stops it: ${done} replays`)
@@ -182,8 +191,6 @@ export const loopingAgent: Script = {
       replies.some((reply) => reply.isError),
       'it is told so',
     )
-    await agent.close()
-    await desk.close()
     await stage.eventually(async () => (await stateOf(stage, id)) === 'dead', 'it is dead again')
     return withIncidents(stage, { erpToMarketplace: 0, marketplaceToErp: 0 }, [refused])
   },
@@ -195,18 +202,16 @@ export const stalePlan: Script = {
     await stage.calm('worker', 'subscriber', 'reconciler')
     const first = await refusedOrder(stage)
     const id = await deadDelivery(stage)
-    const desk = await deskOf(stage.running)
-    const agent = await agentOf(desk, 'admin')
-    const plan = await agent.call('drain_dlq', { action: 'archive' })
-    const second = await refusedOrder(stage)
     const dead = () => stage.rows(`SELECT FROM delivery WHERE state = 'dead'`)
-    await stage.eventually(async () => (await dead()).length === 2, 'a second dead letter')
-    const stale = await agent.call('drain_dlq', plan.data.second_call as Record<string, unknown>)
+    const { second, stale } = await withAgent(stage, 'admin', async (agent) => {
+      const plan = await agent.call('drain_dlq', { action: 'archive' })
+      const later = await refusedOrder(stage)
+      await stage.eventually(async () => (await dead()).length === 2, 'a second dead letter')
+      return { second: later, stale: await agent.call('drain_dlq', plan.data.second_call as Record<string, unknown>) }
+    })
     stage.fire('a plan made before a second order died', `outbox-${id}`)
     stage.check(stale.isError, `a stale plan is rejected: ${stale.text.slice(0, 120)}`)
     stage.check((await stage.rows(`SELECT FROM delivery WHERE archived_at IS NOT NULL`)).length === 0, 'and nothing is archived')
-    await agent.close()
-    await desk.close()
     return withIncidents(stage, { erpToMarketplace: 0, marketplaceToErp: 0 }, [first, second])
   },
 }
