@@ -27,7 +27,7 @@ export const Variables = z.object({
   ROSH_CONFIG: text.describe('YAML file of what is not a secret: channels, routing, maps; default `hub.yaml` beside `.env`'),
   DATABASE_URL: secret.describe('PostgreSQL 14 or newer; wins over APP_DB_*; without either an embedded server is started'),
   MIGRATOR_DATABASE_URL: secret.describe(
-    'Login that owns the database and runs the migrations, so that the one of DATABASE_URL need own nothing; only `rosh migrate` and `rosh up` use it',
+    'Login that owns the database and runs the migrations, so that the one of DATABASE_URL need own nothing; used by `rosh migrate` and whatever starts a part of the hub, where it is set',
   ),
   APP_DB_HOST: text.describe('PostgreSQL host, when DATABASE_URL is not set'),
   APP_DB_PORT: port(5432).describe('PostgreSQL port'),

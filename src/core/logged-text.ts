@@ -2,8 +2,8 @@ import { readIdentifier } from './identifier.ts'
 import { plainLine } from './untrusted.ts'
 
 /**
- * A text that may be of a person, among the parameters of an audit row. The log is for ever, so it keeps a digest, by which who knows the text
- * can find the row. Whatever else turns it into text or JSON gets no part of it.
+ * A text that may be of a person, among the parameters of an audit row. The log is for ever, so it keeps a keyed digest: equal texts
+ * have equal ones, and nobody finds a text by trying them all. Whatever else turns it into text or JSON gets no part of it.
  */
 export class PersonalText {
   readonly #text: string
