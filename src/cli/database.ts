@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { grantRoles } from '../drivers/postgres/cluster-logins.ts'
 import { attachEmbedded, startEmbedded } from '../drivers/postgres/embedded.ts'
 import { migrate, MigrationError, pendingMigrations } from '../drivers/postgres/migrate.ts'
+import { isDenied } from '../drivers/postgres/sqlstate.ts'
 import { packageRoot } from '../home.ts'
 import { type CliContext, CliError } from './context.ts'
 
@@ -31,7 +32,7 @@ async function migrateFor(url: string, migratorUrl: string, context: CliContext)
   const pending = await pendingMigrations({ url, folder })
   if (pending.length === 0 && migratorUrl === url) return []
   const applied = await migrate({ url: migratorUrl, folder, log: context.progress }).catch((error: unknown) => {
-    if (migratorUrl !== url || !isDenied(error)) throw error
+    if (migratorUrl !== url || !isDenied(error instanceof MigrationError ? error.cause : error)) throw error
     throw new CliError(
       'not-migrated',
       `the login of the database may not apply ${pending.join(', ')}: run \`rosh migrate\` with MIGRATOR_DATABASE_URL, the login that owns the database`,
@@ -39,13 +40,6 @@ async function migrateFor(url: string, migratorUrl: string, context: CliContext)
   })
   await grantRoles(migratorUrl === url ? { url } : { url: migratorUrl, login: decodeURIComponent(new URL(url).username) })
   return applied
-}
-
-const INSUFFICIENT_PRIVILEGE = '42501'
-
-function isDenied(error: unknown): boolean {
-  const cause = error instanceof MigrationError ? error.cause : error
-  return cause instanceof Error && 'code' in cause && cause.code === INSUFFICIENT_PRIVILEGE
 }
 
 /** Attaches to a running database; never starts one. For everything that only asks or repairs. */

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { SetupError } from '../../core/setup-error.ts'
-import { sqlstateOf } from './sqlstate.ts'
+import { isDenied } from './sqlstate.ts'
 
 /** Database, and the two logins that the hub uses on a server of its own. */
 export const hubDatabase = 'rosh'
@@ -42,15 +42,13 @@ export async function ensureDatabase(superuserUrl: string, name: string): Promis
  */
 export async function grantRoles({ url, login }: { url: string; login?: string }): Promise<void> {
   await withClient(url, (client) => runQuoted(client, grantToLogin, [hubRoles, login ?? null])).catch((error: Error) => {
-    if (sqlstateOf(error) !== INSUFFICIENT_PRIVILEGE) throw error
+    if (!isDenied(error)) throw error
     const who = login ?? 'the login of the database URL'
     throw new SetupError(`the database login may not grant the hub's roles: let an administrator grant ${hubRoles.join(', ')} to ${who}`, {
       cause: error,
     })
   })
 }
-
-const INSUFFICIENT_PRIVILEGE = '42501'
 
 const createRole = `select format('create role %I', $1::text) as ddl where to_regrole($1) is null`
 

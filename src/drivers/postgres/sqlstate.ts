@@ -5,6 +5,11 @@ export function sqlstateOf(error: unknown): string | undefined {
   return /^[0-9A-DF-Z][0-9A-Z]{4}$/.test(error.code) ? error.code : undefined
 }
 
+/** Whether PostgreSQL refused for want of a right. */
+export function isDenied(error: unknown): boolean {
+  return sqlstateOf(error) === '42501'
+}
+
 /**
  * The row itself was refused (class 22: bad data, class 23: a constraint, 54000: too long for an index): the same row fails again, its
  * neighbours do not.
