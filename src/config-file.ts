@@ -50,7 +50,7 @@ const ChannelSettings = z.strictObject({
   since: instant
     .optional()
     .describe(
-      'Orders created at this marketplace before are not fetched by sweeps; a webhook about one still is. Not set: on a real marketplace 24 hours before the channel’s first start, kept from then on; on a simulator everything',
+      'Orders created at this marketplace before are not fetched by sweeps; a webhook about one still is. Not set: on a real marketplace 24 hours before the channel’s first start, kept from then on; on a simulator everything. An earlier instant that is set later brings nothing back: sweeps go on from where they are',
     ),
   skuMap: z
     .record(z.string().min(1).max(200), z.string().min(1).max(200))
