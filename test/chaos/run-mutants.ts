@@ -1,6 +1,6 @@
 import { type MutantCase, mutantCases } from './mutant-plans.ts'
 import type { RunRecord } from './plan.ts'
-import { runAll, type RunOptions } from './run-all.ts'
+import { runAll, runCounted, type RunOptions } from './run-all.ts'
 
 export interface MutantResult {
   mutant: MutantCase['mutant']
@@ -15,7 +15,7 @@ export interface MutantResult {
 /** Runs every mutant until the auditor names one of its breaches, and the same scenario without the mistake. */
 export async function runMutants(options: Pick<RunOptions, 'onRecord' | 'parallel'>, only?: readonly string[]): Promise<MutantResult[]> {
   const cases = mutantCases().filter((one) => only === undefined || only.includes(one.mutant))
-  const controls = await runAll(
+  const controls = await runCounted(
     cases.map((one) => one.control),
     options,
   )
