@@ -27,7 +27,7 @@ export interface HttpRequest {
   path: string
   headers?: Record<string, string>
   body?: string
-  /** Sent as `X-Request-Id`: the attempt's id. */
+  /** Sent as `X-Request-Id`: the attempt's id. None or empty: a read that serves no single delivery or event carries none. */
   requestId?: string
   timeoutMs?: number
   signal?: AbortSignal
@@ -89,7 +89,7 @@ function headersOf(request: HttpRequest): Record<string, string> {
   return {
     accept: 'application/json',
     ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...(request.requestId === undefined ? {} : { 'x-request-id': request.requestId }),
+    ...(request.requestId ? { 'x-request-id': request.requestId } : {}),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...request.headers,
   }

@@ -3,7 +3,7 @@ import type { AttemptEnd } from './outbox.ts'
 
 /**
  * One row per request sent for a delivery or inbound event, look-ups included. The intent is committed before the request may leave;
- * the outcome is written once. `call` receives the request id to send as `X-Request-Id`.
+ * the outcome is written once. `call` receives the request id to send as `X-Request-Id`; empty where reads are not recorded.
  */
 export interface AttemptLog {
   /** Records a read (look-up or fetch) around `call`. Whatever `call` throws is recorded and thrown on. */

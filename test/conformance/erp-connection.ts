@@ -59,6 +59,18 @@ export function holdsItsConnection(there: () => ErpWorld): void {
       }
     })
 
+    test('a look-up that serves no delivery carries no id', async ({ skip }) => {
+      const line = wire() ?? skip('this ERP is not behind a line')
+      const erp = await there().open()
+      const before = line.passed().length
+      await erp.lookUp(wantedOf(there()), { read: (_operation, call) => call('') }, never)
+      const ids = line
+        .passed()
+        .slice(before)
+        .map((one) => one.requestId)
+      expect(new Set(ids)).toEqual(new Set([null]))
+    })
+
     for (const [what, match] of [
       ['create', LOAD],
       ['confirm', CONFIRM],

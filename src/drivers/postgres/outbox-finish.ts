@@ -1,6 +1,6 @@
 import type { Channel } from '../../core/channel.ts'
 import type { Settlement } from '../../core/delivery.ts'
-import type { Claim, Finish } from '../../ports/outbox.ts'
+import type { AttemptEnd, Claim, Finish } from '../../ports/outbox.ts'
 import { recordEvents } from './delivery-events.ts'
 import { applyGates } from './gate.ts'
 import { endAttempts } from './outbox-intent.ts'
@@ -27,19 +27,22 @@ interface FinishRow {
   shown: unknown
 }
 
-/** Step 5 for a group. Fenced items keep their attempt's outcome and change nothing else. */
+/**
+ * Step 5 for a group. Fenced items record what their attempt heard and change nothing else. Locks: bindings, deliveries, attempts, as everywhere;
+ * so a process that stops in here holds its deliveries, and nobody takes one over between its settlement and its attempt.
+ */
 export async function finishAll(pool: Pool, items: FinishItem[]): Promise<('finished' | 'fenced')[]> {
   const rows = items.map(toRow)
   const done = await transaction(pool, async (client) => {
-    await endAttempts(
-      client,
-      items.flatMap((i) => (i.finish.attempt ? [i.finish.attempt] : [])),
-    )
     // What may return to `pending` must see a newer version that waits: its binding is locked first, in a statement of its own.
     await client.query(`SELECT FROM binding WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`, [
       items.map((i) => i.claim.bindingId),
     ])
     const ended = await settleRows(client, rows)
+    await endAttempts(
+      client,
+      items.flatMap(({ claim, finish: { attempt } }) => (attempt ? [ended.has(claim.lease) ? attempt : heardTooLate(attempt)] : [])),
+    )
     const held = items.filter((i) => ended.has(i.claim.lease))
     await bindAll(client, held)
     await resolveOlder(
@@ -57,6 +60,11 @@ export async function finishAll(pool: Pool, items: FinishItem[]): Promise<('fini
     return ended
   })
   return items.map((i) => (done.has(i.claim.lease) ? 'finished' : 'fenced'))
+}
+
+// `rejected` says that the refusal settled the delivery; this one was taken over with its outcome unknown, and is looked up.
+function heardTooLate(attempt: AttemptEnd): AttemptEnd {
+  return attempt.outcome === 'rejected' ? { ...attempt, outcome: 'unknown' } : attempt
 }
 
 function toRow({ claim, finish, channel }: FinishItem): FinishRow {

@@ -1,6 +1,6 @@
 import { beginFaults, failLinks, linksOf } from '../faults.ts'
 import { LONGEST_LEASE_MS } from '../node-roles.ts'
-import { ROLES } from '../plan.ts'
+import { type Failpoint, ROLES } from '../plan.ts'
 import type { Stage, VictimNode } from '../stage.ts'
 import { type Act, expectedOf, perform, SMALL, workloadOf } from '../workload.ts'
 import { refusedOrder, withIncidents } from './incident.ts'
@@ -55,6 +55,27 @@ async function anotherReceiver(stage: Stage, node: VictimNode): Promise<void> {
   await stage.eventually(async () => (await triedAgain()) || undefined, 'every notification reaches the other receiver')
 }
 
+/** Frozen there, a worker holds neither a transaction nor a lock: its delivery is free as soon as the settle window is over. */
+const BETWEEN_INTENT_AND_FINISH: readonly Failpoint[] = [
+  'after-intent',
+  'before-send',
+  'after-send-before-response',
+  'after-response-before-finish',
+]
+const LONGEST_TAKEOVER_MS = 20_000
+
+/** Until another worker began with that delivery; not for ever, since the fault of the scenario may keep its channel shut. */
+async function takenOver(stage: Stage, reference: string): Promise<void> {
+  const leases = () =>
+    stage.rows(
+      `SELECT FROM attempt a JOIN delivery d ON d.id = a.delivery_id JOIN binding b ON b.id = d.binding_id
+       WHERE b.reference = $1 GROUP BY d.id HAVING count(DISTINCT a.lease) > 1`,
+      [reference],
+    )
+  const isTaken = async (): Promise<boolean> => (await leases()).length > 0
+  await stage.eventually(isTaken, 'another worker takes the delivery over', LONGEST_TAKEOVER_MS).catch(() => {})
+}
+
 /** Waits for the fault of the victim, then lets another node do its work; a stopped one wakes later and must not complete anything. */
 async function replaced(stage: Stage, node: VictimNode): Promise<void> {
   const { victim } = stage.plan
@@ -65,6 +86,7 @@ async function replaced(stage: Stage, node: VictimNode): Promise<void> {
   else await stage.calm(victim.role)
   if (victim.action !== 'stop') return
   await new Promise((resolve) => setTimeout(resolve, LONGEST_LEASE_MS * 1.5))
+  if (fired && BETWEEN_INTENT_AND_FINISH.includes(victim.point)) await takenOver(stage, fired.inFlight)
   node.resume()
   stage.note('resumed')
   // It ends what it has in hand, and only then is judged what that did.

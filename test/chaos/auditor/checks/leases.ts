@@ -21,10 +21,10 @@ export function noStaleFinish(world: World): Breach[] {
       ...(sampled.get(row.id) ?? []).filter((one) => one.atMs < endedMs).map((one) => BigInt(one.lease)),
     ]
     const newest = held.reduce((most, lease) => (lease > most ? lease : most), 0n)
-    // The send that ended it committed in the same transaction.
+    // The send that ended it committed in the same transaction, a statement later.
     const finishing = own
-      .filter((one) => one.purpose === 'send' && one.outcome === 'ok' && one.ended_ms !== null && one.ended_ms <= endedMs + 1)
-      .toSorted((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0))[0]
+      .filter((one) => one.purpose === 'send' && one.outcome === 'ok' && one.started_ms <= endedMs)
+      .toSorted((a, b) => b.started_ms - a.started_ms)[0]
     if (finishing && BigInt(finishing.lease) === newest) return []
     // A send whose lease ran out was ended as unknown by whoever took the row: only a worker without that lease still calls it sent.
     const message = finishing

@@ -28,7 +28,10 @@ type Delivery = HubTables['delivery'][number]
 
 function sentAfterRefusal(world: World, row: Delivery, sends: readonly AttemptRow[]): Breach[] {
   const putBack = world.hub.replay.filter((one) => one.delivery_id === row.id).map((one) => one.at_ms)
-  const refused = sends.find((one) => one.outcome !== 'ok' && PERMANENT.includes(one.error_code ?? ''))
+  // A refusal that a worker heard after its delivery was taken over stands as `unknown`: it settled nothing.
+  const refused = sends.find(
+    (one) => (one.outcome === 'rejected' || one.outcome === 'not-sent') && PERMANENT.includes(one.error_code ?? ''),
+  )
   const again = refused && sends.find((one) => one.started_ms > (refused.ended_ms ?? refused.started_ms))
   if (!refused || !again || putBack.some((at) => at >= (refused.ended_ms ?? 0) - 1 && at <= again.started_ms + 1)) return []
   return [
