@@ -9,10 +9,10 @@ import { postgresOutbox, type PostgresOutbox } from '../drivers/postgres/outbox.
 import { personalVault } from '../drivers/postgres/personal.ts'
 import { connect, type Pool } from '../drivers/postgres/pool.ts'
 import { sealer } from '../drivers/postgres/sealed-column.ts'
-import type { Claim } from '../ports/outbox.ts'
+import type { AttemptEnd, Claim } from '../ports/outbox.ts'
 import type { OrderStore } from '../ports/order-store.ts'
 import type { GateEffect } from '../core/delivery.ts'
-import { deliverOrder } from './deliver-order.ts'
+import { deliverOrder, endOf } from './deliver-order.ts'
 
 const PARIS = 'paris:main'
 const channels = [aChannel('odoo'), aChannel(PARIS)]
@@ -97,12 +97,13 @@ describe('what a delivery does to its channel', () => {
     expect(await deliverDue()).toEqual(['delivered'])
     expect((await readGate(owner, PARIS))?.state).toBe('closed')
   })
+
   /** Ends the claim as a worker would that was frozen while another one took its row over. */
-  async function finishLate(claim: Claim, gate: GateEffect): Promise<string> {
+  async function finishLate(claim: Claim, gate: GateEffect, attempt: AttemptEnd | null = null): Promise<string> {
     await later('11 seconds')
     await outbox.claim(PARIS, 1)
     const settlement = { state: 'pending', delayMs: 0, counted: false, cause: 'backing-off', gate } as const
-    return outbox.finish(claim, { settlement, attempt: null, externalId: null, shown: null, summary: null, onlySend: true })
+    return outbox.finish(claim, { settlement, attempt, externalId: null, shown: null, summary: null, onlySend: true })
   }
 
   async function claimed(): Promise<Claim> {
@@ -115,6 +116,18 @@ describe('what a delivery does to its channel', () => {
   test('a finish that comes too late pauses nothing: its refused token may have been replaced since', async () => {
     expect(await finishLate(await claimed(), { kind: 'pause', cause: 'credentials-rejected' })).toBe('fenced')
     expect((await readGate(owner, PARIS))?.state).toBe('closed')
+  })
+
+  test('a refusal that comes too late settles nothing: its outcome stays unknown, with what was said beside it', async () => {
+    const claim = await claimed()
+    const intent = await outbox.intend(claim, 'create')
+    if (intent.kind !== 'intended') throw new Error('the gate is open')
+    const attempt = endOf(intent.requestId, { ok: false, code: 'rejected', detail: { httpStatus: 400 } })
+    expect(await finishLate(claim, { kind: 'healthy' }, attempt)).toBe('fenced')
+    const { rows } = await owner.query(
+      'SELECT outcome, error_code, http_status, state FROM attempt a JOIN delivery d ON d.id = a.delivery_id',
+    )
+    expect(rows).toEqual([{ outcome: 'unknown', error_code: 'rejected', http_status: 400, state: 'ambiguous' }])
   })
 
   test('a healthy answer that comes too late closes no circuit', async () => {

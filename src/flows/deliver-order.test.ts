@@ -10,7 +10,7 @@ import { connect, type Pool } from '../drivers/postgres/pool.ts'
 import { sealer } from '../drivers/postgres/sealed-column.ts'
 import type { Fragment } from '../core/order.ts'
 import type { OrderStore } from '../ports/order-store.ts'
-import { type DeliverPorts, deliverOrder, endOf } from './deliver-order.ts'
+import { type DeliverPorts, deliverOrder } from './deliver-order.ts'
 
 const ML = 'mercadolibre:1001'
 const channels = [aChannel('odoo'), aChannel(ML)]
@@ -198,24 +198,6 @@ describe('an ERP order reaches a marketplace', () => {
     const settlement = { state: 'delivered', reason: 'already-there', gate: { kind: 'none' } } as const
     const finish = { settlement, attempt: null, externalId: null, shown: null, summary: null, onlySend: true }
     expect(await Promise.all([outbox.finish(stale, finish), outbox.finish(current, finish)])).toEqual(['fenced', 'finished'])
-  })
-
-  test('a refusal heard after the row was taken over settles nothing: its outcome stays unknown, with what was said beside it', async () => {
-    await collect(anErpFragment('42'))
-    const [stale] = await outbox.claim(ML, 1)
-    if (!stale) throw new Error('nothing was due')
-    const intent = await outbox.intend(stale, 'create')
-    if (intent.kind !== 'intended') throw new Error('the gate is open')
-    await later('1 minute')
-    const [current] = await outbox.claim(ML, 1)
-    const settlement = { state: 'dead', cause: 'rejected-by-target', reason: 'rejected', gate: { kind: 'healthy' } } as const
-    const attempt = endOf(intent.requestId, { ok: false, code: 'rejected', detail: { httpStatus: 400 } })
-    const finish = { settlement, attempt, externalId: null, shown: null, summary: null, onlySend: true }
-    expect(await outbox.finish(stale, finish)).toBe('fenced')
-    const { rows } = await owner.query('SELECT outcome, error_code, http_status FROM attempt')
-    expect(rows).toEqual([{ outcome: 'unknown', error_code: 'rejected', http_status: 400 }])
-    expect(await deliveries()).toMatchObject([{ state: 'ambiguous' }])
-    expect(current?.claimedAs).toBe('ambiguous')
   })
 
   test('a newer version supersedes one that waits and follows one in flight', async () => {
