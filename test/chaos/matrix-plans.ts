@@ -114,8 +114,12 @@ function cellOf(row: readonly number[]): Cell {
   }
 }
 
-function isPossible({ point, nth, action }: Cell): boolean {
+const DEDUPING: readonly Profile[] = ['external-ref-unique', 'idempotent-key']
+
+function isPossible({ point, nth, action, profile }: Cell): boolean {
   if (nth > 1 && HAPPENS_ONCE.includes(point)) return false
+  // It lies behind the stopwatch: held there for a lease, a send goes out late, which only the target's own key forgives.
+  if (point === 'before-send' && (action === 'stop' || action === 'delay') && !DEDUPING.includes(profile)) return false
   // Nothing is left to freeze, throw or delay once the answer has gone.
   return point !== 'after-200' || action === 'kill'
 }

@@ -88,14 +88,12 @@ export function mercadolibreClient(parts: ClientParts): MeliClient {
     if (request.firstByteWithinMs !== undefined && waitedMs > request.firstByteWithinMs) {
       throw new IntegrationError('unreachable', { summary: `not sent: its access token took ${Math.round(waitedMs)} ms` })
     }
-    const { method, path, requestId } = request
     return parts.http.exchange({
-      method,
-      path,
+      method: request.method,
+      path: request.path,
       headers: { ...request.headers, authorization: `Bearer ${token.accessToken}` },
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      // Empty for reads that leave no attempt.
-      ...(requestId ? { requestId } : {}),
+      ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
       timeoutMs: Math.max(1, Math.ceil(parts.timeoutMs - waitedMs)),
       signal: at.signal,
     })
