@@ -1,6 +1,6 @@
 import { beginFaults, failLinks, linksOf } from '../faults.ts'
-import { LONGEST_LEASE_MS } from '../node-roles.ts'
-import { type Failpoint, ROLES } from '../plan.ts'
+import { LEASE_MS, LONGEST_LEASE_MS } from '../node-roles.ts'
+import { type Failpoint, type Role, ROLES } from '../plan.ts'
 import type { Stage, VictimNode } from '../stage.ts'
 import { type Act, expectedOf, perform, SMALL, workloadOf } from '../workload.ts'
 import { refusedOrder, withIncidents } from './incident.ts'
@@ -55,6 +55,14 @@ async function anotherReceiver(stage: Stage, node: VictimNode): Promise<void> {
   await stage.eventually(async () => (await triedAgain()) || undefined, 'every notification reaches the other receiver')
 }
 
+/** Longer than what the role holds is leased; a receiver holds nothing. */
+const FROZEN_MS: Record<Role, number> = {
+  worker: LONGEST_LEASE_MS * 1.5,
+  subscriber: LEASE_MS * 1.5,
+  reconciler: LEASE_MS * 1.5,
+  receiver: LEASE_MS * 0.5,
+}
+
 /** Frozen there, a worker holds neither a transaction nor a lock: its delivery is free as soon as the settle window is over. */
 const BETWEEN_INTENT_AND_FINISH: readonly Failpoint[] = [
   'after-intent',
@@ -85,7 +93,7 @@ async function replaced(stage: Stage, node: VictimNode): Promise<void> {
   if (victim.role === 'receiver') await anotherReceiver(stage, node)
   else await stage.calm(victim.role)
   if (victim.action !== 'stop') return
-  await new Promise((resolve) => setTimeout(resolve, LONGEST_LEASE_MS * 1.5))
+  await new Promise((resolve) => setTimeout(resolve, FROZEN_MS[victim.role]))
   if (fired && BETWEEN_INTENT_AND_FINISH.includes(victim.point)) await takenOver(stage, fired.inFlight)
   node.resume()
   stage.note('resumed')
