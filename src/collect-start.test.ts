@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -18,7 +18,9 @@ beforeAll(async () => {
   database = await cloneDatabase()
   worker = connect({ url: database.url, role: 'rosh_worker', max: 2, applicationName: 'test collect start' })
 })
+const homes: string[] = []
 afterAll(async () => {
+  for (const home of homes) rmSync(home, { recursive: true })
   await worker.end()
   await database.drop()
 })
@@ -27,6 +29,7 @@ const store = { collectStart: (spanMs: number) => collectStart(worker, spanMs) }
 
 function configured(env: Record<string, string>, yaml = ''): Config {
   const home = mkdtempSync(join(tmpdir(), 'rosh-start-'))
+  homes.push(home)
   writeFileSync(join(home, 'hub.yaml'), yaml)
   return loadConfig({ ROSH_HOME: home, ROSH_CONFIG: join(home, 'hub.yaml'), ...env }, { demo: false })
 }

@@ -372,10 +372,14 @@ export const CATALOGUE: readonly CatalogueRow[] = [
     row: 'C1',
     inject: 'rotate the webhook key',
     holds: 'overlap works; old key dies',
-    scenarios: [],
-    not: 'no scenario yet; unit tests of the readers prove the overlap of two keys',
+    scenarios: run('webhookKeyRotated', 'the sender changes its key'),
   },
-  { row: 'C2', inject: 'rotate the key-encryption key', holds: 'overlap works; old key dies', scenarios: [], not: 'no scenario yet' },
+  {
+    row: 'C2',
+    inject: 'rotate the key-encryption key',
+    holds: 'overlap works; old key dies',
+    scenarios: run('encryptionKeyRotated', 'the key-encryption key is replaced'),
+  },
   {
     row: 'C3',
     inject: 'rotate the database password',

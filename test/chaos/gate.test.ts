@@ -1,20 +1,32 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { gatePlans } from './matrix-plans.ts'
-import type { RunRecord } from './plan.ts'
+import { gatePlans, killPlans } from './matrix-plans.ts'
+import { type Plan, POINTS, type RunRecord } from './plan.ts'
 import { runCounted } from './run-all.ts'
 import { witness } from './table.ts'
 
-const plans = gatePlans()
 /** Half of a scenario is waiting: for leases, settle windows and back-offs. Beside it, another test file runs. */
 const PARALLEL = 4
 
+const gate = gatePlans()
+const kills = killPlans()
+
 test('the gate has at least 120 scenarios, no two of one id, and every fault', () => {
-  expect(plans.length).toBeGreaterThanOrEqual(120)
-  expect(new Set(plans.map((plan) => plan.id)).size).toBe(plans.length)
-  expect(new Set(plans.flatMap((plan) => plan.faults)).size).toBe(30)
+  expect(gate.length).toBeGreaterThanOrEqual(120)
+  expect(new Set(gate.map((plan) => plan.id)).size).toBe(gate.length)
+  expect(new Set(gate.flatMap((plan) => plan.faults)).size).toBe(30)
 })
 
-describe('every two of failpoint, hit, action, fault and marketplace profile meet, and no order is lost or doubled', () => {
+test('every step of both journeys is killed at least once', () => {
+  expect(kills.length).toBeGreaterThanOrEqual(20)
+  expect(new Set(kills.map((plan) => plan.victim?.point))).toEqual(new Set(POINTS))
+  expect(new Set(kills.map((plan) => plan.title)).size).toBe(kills.length)
+})
+
+describe('a node that is killed loses no order and doubles none', () => allGreen(kills))
+
+describe('every two of failpoint, hit, action, fault and marketplace profile meet, and no order is lost or doubled', () => allGreen(gate))
+
+function allGreen(plans: readonly Plan[]): void {
   let records: RunRecord[]
   beforeAll(async () => {
     records = await runCounted(plans, { parallel: PARALLEL })
@@ -24,4 +36,4 @@ describe('every two of failpoint, hit, action, fault and marketplace profile mee
     const record = records.find((one) => one.plan.id === id)
     expect(record?.result, record ? witness(record).join('\n') : 'never ran').toBe('green')
   })
-})
+}

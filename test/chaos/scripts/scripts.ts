@@ -1,6 +1,7 @@
 import * as database from './database.ts'
 import { acceptedLate } from './deliveries.ts'
 import * as erp from './erp.ts'
+import * as keys from './keys.ts'
 import * as marketplaces from './marketplaces.ts'
 import { matrix } from './matrix.ts'
 import * as nodes from './nodes.ts'
@@ -46,6 +47,8 @@ export const SCRIPTS: Record<string, Script> = {
   replaysInFlight: operators.replaysInFlight,
   operatorDies: operators.operatorDies,
   injectedWords: operators.injectedWords,
+  webhookKeyRotated: keys.webhookKeyRotated,
+  encryptionKeyRotated: keys.encryptionKeyRotated,
   loopingAgent: operators.loopingAgent,
   stalePlan: operators.stalePlan,
   tokenEnds: tokens.tokenEnds,
