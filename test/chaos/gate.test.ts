@@ -22,9 +22,13 @@ test('every step of both journeys is killed at least once', () => {
   expect(new Set(kills.map((plan) => plan.title)).size).toBe(kills.length)
 })
 
-describe('a node that is killed loses no order and doubles none', () => allGreen(kills))
+describe('a node that is killed loses no order and doubles none', () => {
+  allGreen(kills)
+})
 
-describe('every two of failpoint, hit, action, fault and marketplace profile meet, and no order is lost or doubled', () => allGreen(gate))
+describe('every two of failpoint, hit, action, fault and marketplace profile meet, and no order is lost or doubled', () => {
+  allGreen(gate)
+})
 
 function allGreen(plans: readonly Plan[]): void {
   let records: RunRecord[]
