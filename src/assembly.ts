@@ -173,7 +173,6 @@ function mercadolibre(config: Config, channel: Channel, http: HttpClient, accoun
     channel: channel.id,
     account: { userId, appId: ml.clientId },
     capabilities: channel.capabilities,
-    timing: channel.timing,
     client,
     statuses: statusMapWith(statusMap),
     ...(warehouse ? { warehouse } : {}),

@@ -19,8 +19,9 @@ export function ambiguousFinding(facts: OrderFacts, d: DeliveryFact): Finding {
       sentence: 'Its worker ended again and again with it alone in hand; an unknown send stands, so it is kept as it is.',
       evidence,
     }
-  if (inForce(facts, d)) return { ...base, cause: 'queued', sentence: `It is being sent to ${d.channel} right now.`, evidence }
   const blocked = blockage(facts, d, evidence)
+  if (inForce(facts, d))
+    return isShut(blocked) ? blocked : { ...base, cause: 'queued', sentence: `It is being sent to ${d.channel} right now.`, evidence }
   // What a person must do first, or no look-up is ever made.
   if (blocked && (blocked.cause === 'worker-down' || blocked.cause === 'credentials-rejected')) return blocked
   return {
@@ -40,8 +41,9 @@ export function pendingFinding(facts: OrderFacts, d: DeliveryFact): Finding {
   ]
   if (d.cause === 'poison')
     return { ...base, cause: 'poison', sentence: 'Its worker ended again and again with it alone in hand.', evidence }
-  if (inForce(facts, d)) return { ...base, cause: 'queued', sentence: `A worker has it in hand for ${d.channel} right now.`, evidence }
   const blocked = blockage(facts, d, evidence)
+  if (inForce(facts, d) && !isShut(blocked))
+    return { ...base, cause: 'queued', sentence: `A worker has it in hand for ${d.channel} right now.`, evidence }
   if (blocked) return blocked
   if (msBetween(facts.at, d.dueAt) > 0) return waitingFinding(d, evidence)
   if (isKeptUnconfirmed(facts, d))
@@ -60,6 +62,11 @@ function waitingFinding(d: DeliveryFact, evidence: Evidence[]): Finding {
     cause: 'backing-off',
     sentence: `Attempt ${d.tries} for ${d.channel} failed${why ? ` (${why})` : ''}; the next one is due at ${d.dueAt}.`,
   }
+}
+
+/** In hand although its channel is shut, a delivery only tests the channel: what keeps it is still the channel. */
+function isShut(blocked: Finding | null): blocked is Finding {
+  return blocked?.cause === 'channel-paused' || blocked?.cause === 'credentials-rejected'
 }
 
 /** What stops every delivery of the channel, whatever this one's own state. */

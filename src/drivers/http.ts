@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { Pool } from 'undici'
 import type { z } from 'zod'
 import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
@@ -31,6 +32,8 @@ export interface HttpRequest {
   requestId?: string
   timeoutMs?: number
   signal?: AbortSignal
+  /** Asked once the connection is up and right before the first byte; true: nothing leaves, and the error is `unreachable`. */
+  isLate?: (() => boolean) | undefined
 }
 
 export interface HttpReply {
@@ -74,7 +77,7 @@ async function exchange(pool: Pool, request: HttpRequest, options: HttpOptions):
       method: request.method,
       path: request.path,
       headers: headersOf(request),
-      body: request.body ?? null,
+      body: bodyOf(request),
       signal,
     })
     const text = await readCapped(reply.body, options.maxResponseBytes ?? MAX_RESPONSE_BYTES)
@@ -84,11 +87,27 @@ async function exchange(pool: Pool, request: HttpRequest, options: HttpOptions):
   }
 }
 
+// undici asks an iterable body for its first piece before it writes the head: so near to the first byte nothing else can stop a request.
+function bodyOf({ body, isLate }: HttpRequest): string | Readable | null {
+  if (isLate?.()) throw notInTime()
+  if (body === undefined || isLate === undefined) return body ?? null
+  return Readable.from(
+    (async function* () {
+      if (isLate()) throw notInTime()
+      yield Buffer.from(body)
+    })(),
+  )
+}
+
+const notInTime = (): IntegrationError => new IntegrationError('unreachable', { summary: 'not sent: too late after its intent' })
+
 function headersOf(request: HttpRequest): Record<string, string> {
   const traceparent = currentTraceparent()
   return {
     accept: 'application/json',
-    ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(request.body === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(request.body)) }),
     ...(request.requestId ? { 'x-request-id': request.requestId } : {}),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...request.headers,

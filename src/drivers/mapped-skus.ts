@@ -54,10 +54,10 @@ function translated<T extends Target>(target: T, translateFor: (wanted: Wanted) 
       const there = translateFor(wanted)
       return there ? target.next(said(wanted, there), shownAs(shown, there)) : target.next(wanted, shown)
     },
-    async send(...[wanted, operation, shown, requestId, signal]: Parameters<Target['send']>) {
+    async send(...[wanted, operation, shown, ...rest]: Parameters<Target['send']>) {
       const there = translateFor(wanted)
-      if (!there) return target.send(wanted, operation, shown, requestId, signal)
-      const sent = await target.send(said(wanted, there), operation, shownAs(shown, there), requestId, signal)
+      if (!there) return target.send(wanted, operation, shown, ...rest)
+      const sent = await target.send(said(wanted, there), operation, shownAs(shown, there), ...rest)
       return { ...sent, shown: sent.shown && shownAs(sent.shown, back(wanted, there)) }
     },
   }

@@ -12,6 +12,7 @@ import { sealer } from '../drivers/postgres/sealed-column.ts'
 import type { AttemptEnd, Claim } from '../ports/outbox.ts'
 import type { OrderStore } from '../ports/order-store.ts'
 import type { GateEffect } from '../core/delivery.ts'
+import { IntegrationError } from '../core/integration-error.ts'
 import { deliverOrder, endOf } from './deliver-order.ts'
 
 const PARIS = 'paris:main'
@@ -128,6 +129,23 @@ describe('what a delivery does to its channel', () => {
       'SELECT outcome, error_code, http_status, state FROM attempt a JOIN delivery d ON d.id = a.delivery_id',
     )
     expect(rows).toEqual([{ outcome: 'unknown', error_code: 'rejected', http_status: 400, state: 'ambiguous' }])
+  })
+
+  test('a driver that finds it too late for the first byte has sent nothing: no try is counted, and the channel is not to blame', async () => {
+    const claim = await claimed()
+    const clock = aClock()
+    const send = async (...[, , , , , isLate]: Parameters<MemoryMarketplace['send']>): Promise<never> => {
+      expect(isLate?.()).toBe(false)
+      clock.advance(1_500)
+      expect(isLate?.()).toBe(true)
+      throw new IntegrationError('unreachable')
+    }
+    const target = { ...market, send }
+    const ports = { outbox, target, channel: aChannel(PARIS), store, clock, random: steadyRandom, backoffScale: 1 }
+    expect(await deliverOrder(claim, ports, new AbortController().signal)).toBe('pending')
+    const { rows } = await owner.query(`SELECT outcome, tries, cause, due_at <= hub_now() AS due, circuit_failures
+      FROM attempt a JOIN delivery d ON d.id = a.delivery_id JOIN channel c ON c.id = d.channel`)
+    expect(rows).toEqual([{ outcome: 'not-sent', tries: 0, cause: 'queued', due: true, circuit_failures: 0 }])
   })
 
   test('a healthy answer that comes too late closes no circuit', async () => {

@@ -15,7 +15,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { OrderStore } from '../ports/order-store.ts'
 import type { AttemptEnd, Claim, Finish, Outbox } from '../ports/outbox.ts'
 import type { Random } from '../ports/random.ts'
-import type { Sent, Shown, Target } from '../ports/target.ts'
+import type { IsLate, Sent, Shown, Target } from '../ports/target.ts'
 import { continueTrace, withSpan } from '../telemetry.ts'
 
 export interface DeliverPorts {
@@ -141,15 +141,11 @@ async function sendOne(
   const intent = await ports.outbox.intend(claim, operation)
   if (intent.kind !== 'intended') return intent.kind
   const { requestId } = intent
-  if (elapsedMs() > ports.channel.timing.marginMs) {
-    const settlement: Settlement = { state: 'pending', delayMs: 0, counted: false, cause: 'queued', gate: { kind: 'untested' } }
-    return finish(claim, ports, settlement, {
-      attempt: { ...endOf(requestId, { ok: true }), outcome: 'not-sent' },
-      summary: 'dropped: too late after its intent',
-      onlySend,
-    })
-  }
-  const { result, sent } = await attempt(() => ports.target.send(claim.wanted, operation, shown, requestId, signal))
+  const isLate: IsLate = () => elapsedMs() > ports.channel.timing.marginMs
+  if (isLate()) return drop(claim, ports, requestId, onlySend)
+  const { result, sent } = await attempt(() => ports.target.send(claim.wanted, operation, shown, requestId, signal, isLate))
+  // The driver asked again before the first byte: that nothing left says nothing of the target.
+  if (!result.ok && result.code === 'unreachable' && isLate()) return drop(claim, ports, requestId, onlySend)
   if (onlySend) claim.tries += 1
   if (sent?.externalId) claim.wanted.externalId = sent.externalId
   const last = sent?.shown ? settleWithoutSend(ports.target.next(claim.wanted, sent.shown), { ...claim, claimedAs: 'pending' }) : undefined
@@ -168,6 +164,16 @@ async function sendOne(
   if (sent?.told && ending !== 'fenced')
     await ports.store.applyTold({ channel: claim.wanted.channel, resource: sent.told.resource, fetchNo: intent.fetchNo }, sent.told.fetched)
   return ending === 'continue' ? { shown: sent?.shown ?? null } : ending
+}
+
+/** Too late after its intent, which another worker may take for lost any moment: nothing was sent. */
+function drop(claim: Claim, ports: DeliverPorts, requestId: string, onlySend: boolean): Promise<DeliveryEnding> {
+  const settlement: Settlement = { state: 'pending', delayMs: 0, counted: false, cause: 'queued', gate: { kind: 'untested' } }
+  return finish(claim, ports, settlement, {
+    attempt: { ...endOf(requestId, { ok: true }), outcome: 'not-sent' },
+    summary: 'dropped: too late after its intent',
+    onlySend,
+  })
 }
 
 async function attempt(send: () => Promise<Sent>): Promise<{ result: RequestResult; sent: Sent | null }> {

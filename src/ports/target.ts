@@ -64,6 +64,9 @@ export interface Told {
   fetched: Fetched
 }
 
+/** Whether the time for a send is over, by a stopwatch that began before its intent. */
+export type IsLate = () => boolean
+
 /** Where deliveries go: a marketplace account or Odoo. */
 export interface Target {
   /**
@@ -75,6 +78,9 @@ export interface Target {
   readonly looksFirst: boolean
   /** Pure: the next request this version needs, given what is shown there. */
   next(wanted: Wanted, shown: Shown): Step
-  /** Sends exactly one request, carrying `requestId`. Throws an IntegrationError; its code says whether it may have taken effect. */
-  send(wanted: Wanted, operation: Operation, shown: Shown, requestId: string, signal: AbortSignal): Promise<Sent>
+  /**
+   * Sends exactly one request, carrying `requestId`. Throws an IntegrationError; its code says whether it may have taken effect. Asked right
+   * before the first byte, `isLate` may still forbid it: then nothing leaves, and the code is `unreachable`.
+   */
+  send(wanted: Wanted, operation: Operation, shown: Shown, requestId: string, signal: AbortSignal, isLate?: IsLate): Promise<Sent>
 }

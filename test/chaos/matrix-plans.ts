@@ -116,12 +116,8 @@ function cellOf(row: readonly number[]): Cell {
 
 /** A refusal without a body names no SKU: what the dead letter must say would be another cause. */
 const SAYS_NO_REASON: readonly FaultName[] = ['meli answers nothing']
-const DEDUPING: readonly Profile[] = ['external-ref-unique', 'idempotent-key']
-
-function isPossible({ point, nth, action, profile }: Cell): boolean {
+function isPossible({ point, nth, action }: Cell): boolean {
   if (nth > 1 && HAPPENS_ONCE.includes(point)) return false
-  // It lies behind the stopwatch: held there for a lease, a send goes out late, which only the target's own key forgives.
-  if (point === 'before-send' && (action === 'stop' || action === 'delay') && !DEDUPING.includes(profile)) return false
   // Nothing is left to freeze, throw or delay once the answer has gone.
   return point !== 'after-200' || action === 'kill'
 }

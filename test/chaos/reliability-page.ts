@@ -15,7 +15,8 @@ fault fired with an order in flight and the auditor, which shares no code with t
 
 - \`npm run chaos -- --catalogue\` runs the rows below, \`--gate\` the pairwise matrix, \`--full\` everything, \`--mutants\` the known-bad builds.
 - \`npm run chaos -- --replay out/chaos/ID.json\` runs one scenario again.
-- One window is left: a process frozen between its stopwatch and the first byte may send late. Only an idempotency key at the target closes it.
+- One window is left: a process frozen in the instant between the last look at its stopwatch and the write of the first byte may send late. Only an
+  idempotency key at the target closes it.
 `
 
 /** Writes RELIABILITY.md; answers the rows of which no run is on record. */

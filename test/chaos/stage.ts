@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -40,6 +40,8 @@ export interface VictimNode {
   fired(forMs?: number): Promise<Fired | null>
   /** Ends it, whatever state it is in. */
   end(): Promise<void>
+  /** Whether SIGSTOP has reached it. */
+  isFrozen(): boolean
   /** Wakes a stopped one. */
   resume(): void
   signal(name: NodeJS.Signals): void
@@ -243,7 +245,7 @@ async function victimHere(stage: Stage, what: { role: Role; planned: PointPlan; 
   const role = await startRole(what.role, withFailpoints(mutated(hub, plan.mutant), points), what.port)
   let ending: Promise<void> | undefined
   const end = (): Promise<void> => (ending ??= role.stop().then(() => hub.close()))
-  return { port: role.port, pid: undefined, end, resume: () => {}, signal: () => {}, exited: new Promise(() => {}) }
+  return { port: role.port, pid: undefined, end, isFrozen: () => false, resume: () => {}, signal: () => {}, exited: new Promise(() => {}) }
 }
 
 async function victimProcess(stage: Stage, plan: NodePlan): Promise<Node> {
@@ -263,6 +265,7 @@ async function victimProcess(stage: Stage, plan: NodePlan): Promise<Node> {
     port,
     pid: child.pid,
     exited,
+    isFrozen: () => spawnSync('ps', ['-o', 'stat=', '-p', String(child.pid)], { encoding: 'utf8' }).stdout.startsWith('T'),
     resume: () => void child.kill('SIGCONT'),
     signal: (name) => void child.kill(name),
     async end() {

@@ -71,7 +71,6 @@ export async function mercadolibreWorld(): Promise<MeliWorld> {
       channel: CHANNEL,
       account: { userId: String(SELLER), appId: defaultClientId },
       capabilities,
-      timing,
       client: mercadolibreClient({ http, tokens, clock: systemClock, timeoutMs: timing.timeoutMs }),
     })
   }

@@ -91,10 +91,11 @@ describe('the authenticated client', () => {
     expect(renewals).toEqual([1, 2])
   })
 
-  test('a token that came too late sends nothing', async () => {
+  test('whether it is too late is asked after the wait for a token: the request carries the question', async () => {
     const { client, sent } = aClient([], { tokenMs: 300 })
-    expect((await failure(client.call({ ...read, method: 'POST', firstByteWithinMs: 200 }))).code).toBe('unreachable')
-    expect(sent).toEqual([])
+    const isLate = (): boolean => true
+    await client.call({ ...read, method: 'POST', isLate })
+    expect(sent).toMatchObject([{ isLate, timeoutMs: 700 }])
   })
 
   test('an empty 200 is no answer; text that is no JSON is malformed', async () => {

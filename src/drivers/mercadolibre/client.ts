@@ -25,8 +25,8 @@ export interface MeliRequest {
   body?: unknown
   requestId?: string
   signal?: AbortSignal
-  /** Longest time until the first byte leaves, milliseconds; past it nothing is sent and the error is `unreachable`. */
-  firstByteWithinMs?: number
+  /** As `HttpRequest` says: a token may take its time. */
+  isLate?: (() => boolean) | undefined
 }
 
 export interface MeliAnswer {
@@ -85,9 +85,6 @@ export function mercadolibreClient(parts: ClientParts): MeliClient {
     at: { elapsedMs: () => number; signal: AbortSignal },
   ): Promise<HttpReply> {
     const waitedMs = at.elapsedMs()
-    if (request.firstByteWithinMs !== undefined && waitedMs > request.firstByteWithinMs) {
-      throw new IntegrationError('unreachable', { summary: `not sent: its access token took ${Math.round(waitedMs)} ms` })
-    }
     return parts.http.exchange({
       method: request.method,
       path: request.path,
@@ -96,6 +93,7 @@ export function mercadolibreClient(parts: ClientParts): MeliClient {
       ...(request.requestId === undefined ? {} : { requestId: request.requestId }),
       timeoutMs: Math.max(1, Math.ceil(parts.timeoutMs - waitedMs)),
       signal: at.signal,
+      isLate: request.isLate,
     })
   }
 

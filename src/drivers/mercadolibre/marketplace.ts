@@ -1,4 +1,4 @@
-import type { Capabilities, ChannelTiming } from '../../core/channel.ts'
+import type { Capabilities } from '../../core/channel.ts'
 import type { Desired } from '../../core/desired.ts'
 import type { Marketplace } from '../../ports/marketplace.ts'
 import type { Wanted } from '../../ports/target.ts'
@@ -20,7 +20,6 @@ export interface MercadolibreParts {
   }
   /** Of the configured mode: `capabilities.ts`. */
   capabilities: Capabilities
-  timing: ChannelTiming
   client: MeliClient
   statuses?: StatusMap
   /** Of several warehouses, the one whose stock the hub writes. */
@@ -29,15 +28,14 @@ export interface MercadolibreParts {
 
 /** One MercadoLibre account. */
 export function mercadolibreMarketplace(parts: MercadolibreParts): Marketplace {
-  const { channel, account, capabilities, timing, client } = parts
+  const { channel, account, capabilities, client } = parts
   const mapping: Mapping = { statuses: parts.statuses ?? defaultStatusMap, withReference: capabilities.createOrder }
-  const orders: OrderTarget = { client, userId: account.userId, capabilities, mapping, marginMs: timing.marginMs }
+  const orders: OrderTarget = { client, userId: account.userId, capabilities, mapping }
   const stock: StockTarget = {
     client,
     userId: account.userId,
     canUpdate: capabilities.updateStock,
     warehouse: parts.warehouse ?? null,
-    marginMs: timing.marginMs,
   }
   return {
     channel,
@@ -55,10 +53,10 @@ export function mercadolibreMarketplace(parts: MercadolibreParts): Marketplace {
     next: (wanted, shown) =>
       isOf(wanted, 'order') ? nextForOrder(capabilities, wanted, shown) : nextForStock(stock, asStock(wanted), shown),
     // A promise even when it refuses before any call.
-    send: async (...[wanted, operation, shown, requestId, signal]) =>
+    send: async (...[wanted, operation, shown, requestId, signal, isLate]) =>
       isOf(wanted, 'order')
-        ? await sendOrder(orders, { wanted, operation, shown, requestId }, signal)
-        : await sendStock(stock, { wanted: asStock(wanted), shown, requestId }, signal),
+        ? await sendOrder(orders, { wanted, operation, shown, requestId, isLate }, signal)
+        : await sendStock(stock, { wanted: asStock(wanted), shown, requestId, isLate }, signal),
   }
 }
 

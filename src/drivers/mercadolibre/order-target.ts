@@ -6,7 +6,7 @@ import { IntegrationError } from '../../core/integration-error.ts'
 import { majorFrom } from '../../core/money.ts'
 import { idempotencyKey, refusedLines, stepIfAble } from '../../core/send-step.ts'
 import { shortened } from '../../core/storable-text.ts'
-import type { Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
+import type { IsLate, Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
 import { digits, type FetchedOrder, getOrder, type Reads, searchOrders } from './calls.ts'
 import { type MeliClient, readAnswer } from './client.ts'
 import type { Mapping } from './fetch-order.ts'
@@ -18,7 +18,6 @@ export interface OrderTarget {
   userId: string
   capabilities: Capabilities
   mapping: Mapping
-  marginMs: number
 }
 
 type WantedOrder = Wanted & { desired: DesiredOrder }
@@ -139,14 +138,14 @@ function refusalOf(capabilities: Capabilities, desired: DesiredOrder): Step | un
 /** One request. The calls exist at the simulator only; the capabilities of the real marketplace never lead here. */
 export async function sendOrder(
   target: OrderTarget,
-  what: { wanted: WantedOrder; operation: Operation; shown: Shown; requestId: string },
+  what: { wanted: WantedOrder; operation: Operation; shown: Shown; requestId: string; isLate?: IsLate | undefined },
   signal: AbortSignal,
 ): Promise<Sent> {
-  const { wanted, requestId } = what
+  const { wanted, requestId, isLate } = what
   if (what.operation === 'track') {
-    const { client, marginMs, capabilities } = target
-    const report = { desired: wanted.desired, shown: what.shown, requestId }
-    return await reportShipment({ client, marginMs, canReport: capabilities.pushFulfilment }, report, signal)
+    const { client, capabilities } = target
+    const report = { desired: wanted.desired, shown: what.shown, requestId, isLate }
+    return await reportShipment({ client, canReport: capabilities.pushFulfilment }, report, signal)
   }
   const call = callFor(target, what)
   const answer = await target.client
@@ -155,7 +154,7 @@ export async function sendOrder(
       headers: { 'idempotency-key': idempotencyKey(wanted, what.operation) },
       requestId,
       signal,
-      firstByteWithinMs: target.marginMs,
+      isLate,
     })
     .catch((error: unknown) => {
       throw namingSku(error, wanted.desired)

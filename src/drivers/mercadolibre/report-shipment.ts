@@ -3,7 +3,7 @@ import type { Step } from '../../core/delivery.ts'
 import type { DesiredOrder } from '../../core/desired.ts'
 import { IntegrationError } from '../../core/integration-error.ts'
 import type { Fulfilment } from '../../core/order.ts'
-import type { Sent, Shown, ShownContent } from '../../ports/target.ts'
+import type { IsLate, Sent, Shown, ShownContent } from '../../ports/target.ts'
 import { digits, getOrder, getPack, getShipment, type Reads } from './calls.ts'
 import type { MeliClient } from './client.ts'
 import type { MeliOrder } from './order.ts'
@@ -122,8 +122,8 @@ function refused(summary: string): Step {
  * outcome is, and only then sent again.
  */
 export async function reportShipment(
-  { client, marginMs, canReport }: { client: MeliClient; marginMs: number; canReport: boolean },
-  { desired, shown, requestId }: { desired: DesiredOrder; shown: Shown; requestId: string },
+  { client, canReport }: { client: MeliClient; canReport: boolean },
+  { desired, shown, requestId, isLate }: { desired: DesiredOrder; shown: Shown; requestId: string; isLate?: IsLate | undefined },
   signal: AbortSignal,
 ): Promise<Sent> {
   const report = desired.fulfilment === null ? undefined : REPORTED[desired.fulfilment]
@@ -140,6 +140,6 @@ export async function reportShipment(
     ...report,
   }
   const path = `/shipments/${digits(String(extra.shipmentId))}/seller_notifications`
-  await client.call({ method: 'POST', path, body, requestId, signal, firstByteWithinMs: marginMs })
+  await client.call({ method: 'POST', path, body, requestId, signal, isLate })
   return { externalId: shown.kind === 'found' ? shown.externalId : null, shown: null }
 }

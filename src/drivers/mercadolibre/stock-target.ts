@@ -1,7 +1,7 @@
 import type { Step } from '../../core/delivery.ts'
 import type { DesiredStock } from '../../core/desired.ts'
 import { IntegrationError } from '../../core/integration-error.ts'
-import type { Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
+import type { IsLate, Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
 import { getItem, getStock, type Item, type Reads, searchItems, type Stock, type StockLocation } from './calls.ts'
 import type { MeliClient, MeliRequest } from './client.ts'
 
@@ -11,7 +11,6 @@ export interface StockTarget {
   canUpdate: boolean
   /** Of several warehouses, the one whose stock the hub writes. */
   warehouse: { storeId: string; networkNodeId: string } | null
-  marginMs: number
 }
 
 type WantedStock = Wanted & { desired: DesiredStock }
@@ -96,13 +95,13 @@ export function nextForStock(target: Pick<StockTarget, 'canUpdate'>, wanted: Wan
 
 export async function sendStock(
   target: StockTarget,
-  what: { wanted: WantedStock; shown: Shown; requestId: string },
+  what: { wanted: WantedStock; shown: Shown; requestId: string; isLate?: IsLate | undefined },
   signal: AbortSignal,
 ): Promise<Sent> {
-  const { wanted, shown: seen, requestId } = what
+  const { wanted, shown: seen, requestId, isLate } = what
   if (!target.canUpdate) throw new IntegrationError('unsupported', { summary: 'the channel takes no stock' })
   if (seen.kind === 'absent') throw new IntegrationError('not-found', { causeCode: 'sku-unknown', summary: 'no listing has this SKU' })
-  await target.client.call({ ...callFor(seen, wanted.desired.quantity), requestId, signal, firstByteWithinMs: target.marginMs })
+  await target.client.call({ ...callFor(seen, wanted.desired.quantity), requestId, signal, isLate })
   const { content } = seen
   const lines = [{ sku: wanted.desired.sku, quantity: String(wanted.desired.quantity), unitPriceMinor: null }]
   const extra = { ...content.extra, writtenVersion: wanted.version }

@@ -29,6 +29,8 @@ export interface CallContext {
   requestId?: string
   /** Ends the wait for a login: past it nothing is sent, and the error is `unreachable`. */
   loginBy?: AbortSignal
+  /** As `HttpRequest` says. */
+  isLate?: (() => boolean) | undefined
 }
 
 /** One `call` over whichever protocol the server speaks. Retries nothing. */

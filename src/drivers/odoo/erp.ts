@@ -55,14 +55,14 @@ export async function odooErp(options: OdooErpOptions): Promise<Erp & { close():
       return await lookUp({ read, connection: await client.connection(signal), options, memory }, wanted)
     },
     next: nextStep,
-    send: async (...[wanted, operation, shown, requestId, signal]) => {
+    send: async (...[wanted, operation, shown, requestId, signal, isLate]) => {
       const { desired } = wanted
       if (desired.kind === 'stock') throw new Error('stock is never sent to Odoo: it comes from there')
       // A login is a dozen requests. It goes on by itself, for the next try; this one gives up while the lease is good.
       const loginBy = AbortSignal.any([signal, AbortSignal.timeout(options.marginMs ?? 2_000)])
       const connection = await client.connection(loginBy)
       const settings = { client, taxMode: options.taxMode, ingredients: memory.ingredients, declined: memory.declined }
-      return await sendOrder(settings, operation, { wanted, desired, shown, connection, context: { requestId, signal, loginBy } })
+      return await sendOrder(settings, operation, { wanted, desired, shown, connection, context: { requestId, signal, loginBy, isLate } })
     },
     close: () => client.close(),
   }

@@ -15,6 +15,7 @@ export interface CallOptions {
   requestId?: string
   signal?: AbortSignal
   timeoutMs: number
+  isLate?: (() => boolean) | undefined
 }
 
 export interface Credentials {

@@ -17,10 +17,8 @@ export interface ParisClientParts {
 /** Paris by its mock contract: header `X-API-Key`. */
 export function parisClient({ http, apiKey, nowMs = Date.now }: ParisClientParts): ParisClient {
   return {
-    async call(schema, { requestId, ...request }) {
-      // Empty for reads that leave no attempt.
-      const named = requestId ? { ...request, requestId } : request
-      const reply = await http.exchange({ ...named, headers: { ...request.headers, 'x-api-key': apiKey } })
+    async call(schema, request) {
+      const reply = await http.exchange({ ...request, headers: { ...request.headers, 'x-api-key': apiKey } })
       const failure = failureOf(reply, nowMs())
       if (failure) throw failure
       if (reply.text === '') throw new IntegrationError('no-answer', { httpStatus: reply.status, summary: 'the answer is empty' })

@@ -39,9 +39,9 @@ export function parisMarketplace({
     looksFirst: false, // nobody but the hub creates orders with the hub's references
     lookUp: (wanted, log, signal) => lookUpOrder(target, wanted, log, signal),
     next: (wanted, shown) => (isOrder(wanted) ? nextForOrder(capabilities, wanted, shown) : { kind: 'unsupported', operation: 'stock' }),
-    send: async (...[wanted, operation, , requestId, signal]) => {
+    send: async (...[wanted, operation, , requestId, signal, isLate]) => {
       if (!isOrder(wanted)) throw new IntegrationError('unsupported', { summary: 'Paris takes no stock by this contract' })
-      return sendOrder(target, { wanted, operation, requestId }, signal)
+      return sendOrder(target, { wanted, operation, requestId, isLate }, signal)
     },
     fetchOrder: (resource, log, signal) => fetchOrder(target, resource, log, signal),
     listChanged: (sinceIso, page, signal) => createdOrders(limited, { sinceIso, page }, signal),

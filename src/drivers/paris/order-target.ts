@@ -7,7 +7,7 @@ import { IntegrationError } from '../../core/integration-error.ts'
 import { idempotencyKey, refusedLines, stepIfAble } from '../../core/send-step.ts'
 import { shortened } from '../../core/storable-text.ts'
 import type { AttemptLog } from '../../ports/attempt-log.ts'
-import type { Sent, Shown, Wanted } from '../../ports/target.ts'
+import type { IsLate, Sent, Shown, Wanted } from '../../ports/target.ts'
 import type { ParisClient } from './client.ts'
 import { listOrders, PAGE_SIZE, PAGE_STEP } from './list.ts'
 import { fetchedOf, meaningOf, PARIS_ID, ParisOrder, type ParisRow, type ParisStatusMap } from './order.ts'
@@ -134,12 +134,12 @@ export function nextForOrder(capabilities: Capabilities, wanted: WantedOrder, sh
 /** One request. What the answer shows decides whether it was enough. */
 export async function sendOrder(
   { client, capabilities, statuses }: OrderTarget,
-  { wanted, operation, requestId }: { wanted: WantedOrder; operation: Operation; requestId: string },
+  { wanted, operation, requestId, isLate }: { wanted: WantedOrder; operation: Operation; requestId: string; isLate?: IsLate | undefined },
   signal: AbortSignal,
 ): Promise<Sent> {
   const call = callFor(capabilities, wanted, operation)
   const headers = { 'idempotency-key': idempotencyKey(wanted, operation) }
-  const order = await client.call(ParisOrder, { ...call, headers, requestId, signal }).catch((error: unknown) => {
+  const order = await client.call(ParisOrder, { ...call, headers, requestId, signal, isLate }).catch((error: unknown) => {
     throw namingSku(error, wanted.desired)
   })
   // An answer about somebody else's order is no answer about ours: a look-up decides.

@@ -13,11 +13,7 @@ import type { Script } from './script.ts'
 export const matrix: Script = {
   stage: (plan) => ({
     links: linksOf(plan.faults),
-    yaml: [
-      ...(plan.victim?.point === 'mid-comparison' ? ([['compareAfterSeconds: 3600', 'compareAfterSeconds: 1']] as const) : []),
-      // Frozen with others in hand, one of them may lie between its stopwatch and its first byte: the one window that no algorithm closes.
-      ...(plan.victim?.action === 'stop' ? ([['timing: {', 'concurrency: 1, timing: {']] as const) : []),
-    ],
+    yaml: plan.victim?.point === 'mid-comparison' ? [['compareAfterSeconds: 3600', 'compareAfterSeconds: 1']] : [],
   }),
   async run(stage) {
     const { victim } = stage.plan
@@ -93,6 +89,8 @@ async function replaced(stage: Stage, node: VictimNode): Promise<void> {
   if (victim.role === 'receiver') await anotherReceiver(stage, node)
   else await stage.calm(victim.role)
   if (victim.action !== 'stop') return
+  // Its record is written before it freezes itself: a SIGCONT that comes first would wake nobody.
+  if (fired) await stage.eventually(() => Promise.resolve(node.isFrozen() || undefined), 'the node is frozen')
   await new Promise((resolve) => setTimeout(resolve, FROZEN_MS[victim.role]))
   if (fired && BETWEEN_INTENT_AND_FINISH.includes(victim.point)) await takenOver(stage, fired.inFlight)
   node.resume()
