@@ -211,7 +211,7 @@ export const manyRows: Script = {
     await filler.query(
       `INSERT INTO delivery (binding_id, channel, kind, order_id, version, generation, desired_id, state, max_tries, ended_at)
        SELECT b.id, b.channel, b.kind, b.order_id, 1000 + g, 1, (SELECT min(id) FROM desired), 'superseded', 12, hub_now()
-       FROM binding b CROSS JOIN generate_series(1, ${ROWS} / 2) g WHERE b.kind = 'order'`,
+       FROM (SELECT * FROM binding WHERE kind = 'order' ORDER BY id LIMIT 2) b CROSS JOIN generate_series(1, ${ROWS} / 2) g`,
     )
     filler.release()
     const scans = async (): Promise<number> => {
