@@ -3,6 +3,7 @@ import { Pool } from 'undici'
 import type { z } from 'zod'
 import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
 import { storableJson } from '../core/storable-text.ts'
+import type { IsLate } from '../ports/target.ts'
 import { currentTraceparent } from '../telemetry.ts'
 import { checkOutsideOrigin, outsideLookup, type OutsideRules } from './outside-address.ts'
 
@@ -33,7 +34,7 @@ export interface HttpRequest {
   timeoutMs?: number
   signal?: AbortSignal
   /** Asked once the connection is up and right before the first byte; true: nothing leaves, and the error is `unreachable`. */
-  isLate?: (() => boolean) | undefined
+  isLate?: IsLate | undefined
 }
 
 export interface HttpReply {

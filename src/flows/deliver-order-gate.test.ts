@@ -148,6 +148,21 @@ describe('what a delivery does to its channel', () => {
     expect(rows).toEqual([{ outcome: 'not-sent', tries: 0, cause: 'queued', due: true, circuit_failures: 0 }])
   })
 
+  test('a connection that took longer than the margin and failed is the failure of the channel, not a send dropped as late', async () => {
+    const claim = await claimed()
+    const clock = aClock()
+    const send = async (...[, , , , , isLate]: Parameters<MemoryMarketplace['send']>): Promise<never> => {
+      expect(isLate?.()).toBe(false)
+      clock.advance(1_500)
+      throw new IntegrationError('unreachable')
+    }
+    const target = { ...market, send }
+    const ports = { outbox, target, channel: aChannel(PARIS), store, clock, random: steadyRandom, backoffScale: 1 }
+    expect(await deliverOrder(claim, ports, new AbortController().signal)).toBe('pending')
+    const { rows } = await owner.query(`SELECT cause, due_at <= hub_now() AS due, circuit_failures FROM delivery d JOIN channel c ON c.id = d.channel`)
+    expect(rows).toEqual([{ cause: 'backing-off', due: false, circuit_failures: 1 }])
+  })
+
   test('a healthy answer that comes too late closes no circuit', async () => {
     const claim = await claimed()
     await owner.query(`UPDATE channel SET circuit_failures = 5, circuit_opened_at = hub_now(), probe_at = hub_now() WHERE id = $1`, [PARIS])

@@ -141,11 +141,13 @@ async function sendOne(
   const intent = await ports.outbox.intend(claim, operation)
   if (intent.kind !== 'intended') return intent.kind
   const { requestId } = intent
-  const isLate: IsLate = () => elapsedMs() > ports.channel.timing.marginMs
+  let forbidden = false
+  const isLate: IsLate = () => (forbidden ||= elapsedMs() > ports.channel.timing.marginMs)
   if (isLate()) return drop(claim, ports, requestId, onlySend)
   const { result, sent } = await attempt(() => ports.target.send(claim.wanted, operation, shown, requestId, signal, isLate))
-  // The driver asked again before the first byte: that nothing left says nothing of the target.
-  if (!result.ok && result.code === 'unreachable' && isLate()) return drop(claim, ports, requestId, onlySend)
+  // The driver asked again before the first byte and was told no: that nothing left says nothing of the target. A slow connection that
+  // failed is another thing: its driver never came to ask.
+  if (!result.ok && result.code === 'unreachable' && forbidden) return drop(claim, ports, requestId, onlySend)
   if (onlySend) claim.tries += 1
   if (sent?.externalId) claim.wanted.externalId = sent.externalId
   const last = sent?.shown ? settleWithoutSend(ports.target.next(claim.wanted, sent.shown), { ...claim, claimedAs: 'pending' }) : undefined

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { IntegrationError, type IntegrationErrorDetail } from '../../core/integration-error.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { IsLate } from '../../ports/target.ts'
 import { codeOfStatus, type HttpClient, type HttpReply, retryAfterMs } from '../http.ts'
 import { parseLossless } from './lossless-json.ts'
 
@@ -26,7 +27,7 @@ export interface MeliRequest {
   requestId?: string
   signal?: AbortSignal
   /** As `HttpRequest` says: a token may take its time. */
-  isLate?: (() => boolean) | undefined
+  isLate?: IsLate | undefined
 }
 
 export interface MeliAnswer {

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { IntegrationError } from '../../core/integration-error.ts'
+import type { IsLate } from '../../ports/target.ts'
 import { httpClient, orAborted } from '../http.ts'
 import { connect, type Connection, serverTime } from './connection.ts'
 import { faultOf } from './odoo-error.ts'
@@ -30,7 +31,7 @@ export interface CallContext {
   /** Ends the wait for a login: past it nothing is sent, and the error is `unreachable`. */
   loginBy?: AbortSignal
   /** As `HttpRequest` says. */
-  isLate?: (() => boolean) | undefined
+  isLate?: IsLate | undefined
 }
 
 /** One `call` over whichever protocol the server speaks. Retries nothing. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { IntegrationError } from '../../core/integration-error.ts'
+import type { IsLate } from '../../ports/target.ts'
 import { type HttpClient, parseReply } from '../http.ts'
 import { faultError, statusError } from './odoo-error.ts'
 
@@ -15,7 +16,7 @@ export interface CallOptions {
   requestId?: string
   signal?: AbortSignal
   timeoutMs: number
-  isLate?: (() => boolean) | undefined
+  isLate?: IsLate | undefined
 }
 
 export interface Credentials {
