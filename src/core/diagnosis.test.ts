@@ -53,7 +53,8 @@ const erpHolds = (state: string): OrderFacts['erp'] => ({
   orders: [{ erpId: '42', erpName: 'S00042', state, version: inSeconds(-10) }],
 })
 
-const CASES: [CauseCode, NextStepKind, string, OrderFacts][] = [
+type Case = [CauseCode, NextStepKind, string, OrderFacts]
+const CASES: Case[] = [
   ['not-found-anywhere', 'check-id', 'nobody knows it', unheld()],
   ['erp-not-confirmed', 'fix-in-erp', 'the ERP holds a quotation', unheld({ erp: erpHolds('draft') })],
   ['erp-not-confirmed', 'fix-in-erp', 'the silver order is not confirmed', facts({ order: aSilver({ confirmed: false }) })],
@@ -95,6 +96,17 @@ const CASES: [CauseCode, NextStepKind, string, OrderFacts][] = [
     'the circuit is open',
     facts({ deliveries: [aDelivery()], channels: [aChannelFact(ML, { circuitOpenedAt: inSeconds(-60), probeAt: inSeconds(5) })] }),
   ],
+  ...(['pending', 'ambiguous'] as const).map(
+    (state): Case => [
+      'channel-paused',
+      'none',
+      `it is in hand, ${state}, to test its shut channel`,
+      facts({
+        deliveries: [aDelivery({ state, leaseUntil: inSeconds(5) })],
+        channels: [aChannelFact(ML, { circuitOpenedAt: inSeconds(-60), probeAt: inSeconds(5) })],
+      }),
+    ],
+  ),
   [
     'rate-limited',
     'wait',

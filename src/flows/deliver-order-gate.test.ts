@@ -159,7 +159,9 @@ describe('what a delivery does to its channel', () => {
     const target = { ...market, send }
     const ports = { outbox, target, channel: aChannel(PARIS), store, clock, random: steadyRandom, backoffScale: 1 }
     expect(await deliverOrder(claim, ports, new AbortController().signal)).toBe('pending')
-    const { rows } = await owner.query(`SELECT cause, due_at <= hub_now() AS due, circuit_failures FROM delivery d JOIN channel c ON c.id = d.channel`)
+    const { rows } = await owner.query(
+      `SELECT cause, due_at <= hub_now() AS due, circuit_failures FROM delivery d JOIN channel c ON c.id = d.channel`,
+    )
     expect(rows).toEqual([{ cause: 'backing-off', due: false, circuit_failures: 1 }])
   })
 

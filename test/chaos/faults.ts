@@ -63,6 +63,7 @@ const FAULTS = {
 } as const satisfies Record<string, Fault>
 
 export type FaultName = keyof typeof FAULTS
+export const FAULT_NAMES = Object.keys(FAULTS)
 
 /** Systems that a proxy must stand before for these faults. */
 export function linksOf(names: readonly string[]): Between[] {

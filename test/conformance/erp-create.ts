@@ -40,6 +40,13 @@ export function createsOrders(there: () => ErpWorld): void {
       expect((await drive(erp, wanted)).operations).toEqual([])
     })
 
+    test('a create whose time is over before its first byte is unreachable, and nothing is there', async () => {
+      const wanted = wantedOf(there())
+      const late = erp.send(wanted, 'create', await look(erp, wanted), newKey(), never, () => true)
+      await expect(late).rejects.toMatchObject({ code: 'unreachable' })
+      expect(await there().person.countByReference(wanted.reference)).toBe(0)
+    })
+
     test('the generic partner of a marketplace is created once, by a request of its own', async () => {
       const named = await there().open({ partner: `Compradores ${newKey()}` })
       expect((await drive(named, wantedOf(there()))).operations).toEqual(['create', 'create', 'confirm'])

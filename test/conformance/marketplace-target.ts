@@ -53,6 +53,16 @@ export function deliversOrders(there: () => MarketplaceWorld): void {
       expect(world.marketplace.next({ ...wanted, externalId: sent.externalId }, shown)).toMatchObject({ kind: 'done' })
     })
 
+    test('a create whose time is over before its first byte is unreachable, and nothing left', async (context) => {
+      const world = there()
+      if (!world.marketplace.capabilities.createOrder) context.skip()
+      const wanted = aWanted(world)
+      const before = (await world.requests()).length
+      const late = world.marketplace.send(wanted, 'create', ABSENT, crypto.randomUUID(), patient(), () => true)
+      expect((await failureOf(late)).code).toBe('unreachable')
+      expect((await world.requests()).slice(before)).toEqual([])
+    })
+
     test('what was created is found by its id and by our reference, with the same lines', async (context) => {
       const world = there()
       if (!world.marketplace.capabilities.createOrder) context.skip()

@@ -51,8 +51,9 @@ export function memoryErp(book: MemoryErpBook, options: MemoryErpOptions = {}): 
       })),
     lookUp: (wanted, log, signal) => log.read('look up', () => ask(signal, () => shownOf(orderOf(book, wanted)))),
     next: nextErpStep,
-    send: async (...[wanted, operation, , , signal]) => {
+    send: async (...[wanted, operation, , , signal, isLate]) => {
       await ask(signal, () => undefined)
+      if (isLate?.()) throw new IntegrationError('unreachable', { summary: 'not sent: too late after its intent' })
       if (wanted.desired.kind !== 'order') throw new IntegrationError('unsupported', { summary: 'the ERP is told no stock' })
       const desired = wanted.desired
       const work = operation === 'create' ? create(book, wanted, desired, options) : amend(book, wanted, desired, operation)

@@ -6,7 +6,7 @@ import { IntegrationError } from '../../core/integration-error.ts'
 import type { Fragment, Fulfilment } from '../../core/order.ts'
 import type { AttemptLog } from '../../ports/attempt-log.ts'
 import type { Fetched, Marketplace, SweepPage } from '../../ports/marketplace.ts'
-import type { Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
+import type { IsLate, Sent, Shown, ShownContent, Wanted } from '../../ports/target.ts'
 import { type MemoryFault, meet } from './fault.ts'
 import { nextStep } from './next-step.ts'
 
@@ -104,7 +104,7 @@ export function memoryMarketplace(
     lookUp: (wanted, log, signal) =>
       log.read('look up', (requestId) => read(world, { requestId, what: 'look-up', signal }, () => find(world, wanted))),
     next: (wanted, shown) => nextStep(wanted, shown, capabilities),
-    send: (...[wanted, operation, , requestId, signal]) => send(world, { wanted, operation, requestId }, signal),
+    send: (...[wanted, operation, , requestId, signal, isLate]) => send(world, { wanted, operation, requestId, isLate }, signal),
     fetchOrder: (resource, log, signal) => fetchOrder(world, resource, log, signal),
     listChanged: (since, page, signal) =>
       read(world, { requestId: '', what: 'sweep', signal }, () => changedPage(world, since, Number(page ?? '0'))),
@@ -130,7 +130,7 @@ function find({ orders }: World, { externalId, reference }: Wanted): Shown {
 
 async function send(
   world: World,
-  { wanted, operation, requestId }: { wanted: Wanted; operation: Operation; requestId: string },
+  { wanted, operation, requestId, isLate }: { wanted: Wanted; operation: Operation; requestId: string; isLate: IsLate | undefined },
   signal: AbortSignal,
 ): Promise<Sent> {
   const { createOrder, updateOrder, cancelOrder, pushFulfilment } = world.capabilities
@@ -144,6 +144,7 @@ async function send(
     stock: false,
   }
   if (!able[operation]) throw new IntegrationError('unsupported', { summary: `the marketplace takes no ${operation}` })
+  if (isLate?.()) throw new IntegrationError('unreachable', { summary: 'not sent: too late after its intent' })
   return meet(world.faults.shift(), signal, () => {
     world.requests.push({ requestId, what: operation })
     return apply(world, wanted, operation)

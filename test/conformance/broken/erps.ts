@@ -277,6 +277,12 @@ export const BROKEN_ERPS: Broken<MemoryErpWorld>[] = [
       })),
   },
   {
+    breaks: 'Target.send: asks whether it is late right before the first byte',
+    red: ['a create whose time is over before its first byte is unreachable, and nothing is there'],
+    make: () =>
+      changed((erp) => ({ send: (wanted, operation, shown, requestId, signal) => erp.send(wanted, operation, shown, requestId, signal) })),
+  },
+  {
     breaks: 'Target.send: throws an IntegrationError, whose code and cause are right',
     red: [
       'a SKU that names no product is refused, named, by one request that proves it',

@@ -212,6 +212,12 @@ export const BROKEN_TARGETS: Broken<MemoryWorld>[] = [
       })),
   },
   {
+    breaks: 'Target.send: asks whether it is late right before the first byte',
+    red: ['a create whose time is over before its first byte is unreachable, and nothing left'],
+    make: () =>
+      changed((m) => ({ send: (wanted, operation, shown, requestId, signal) => m.send(wanted, operation, shown, requestId, signal) })),
+  },
+  {
     breaks: 'Target.send: carries requestId',
     red: ['a create is one request under the id it was given, and its answer or a look-up shows the version'],
     make: () =>
