@@ -1,3 +1,4 @@
+// Over 300 lines because the broken ERPs are one table, a row for each promise, so that none is silently missing.
 import { IntegrationError } from '../../../src/core/integration-error.ts'
 import type { Erp, ErpVersion } from '../../../src/ports/erp.ts'
 import type { Shown } from '../../../src/ports/target.ts'
