@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { ClosingLine } from './test/support/closing-line.ts'
+import { GateLast } from './test/support/gate-last.ts'
 
 export default defineConfig({
   test: {
@@ -8,6 +9,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 2,
     maxConcurrency: 2,
+    sequence: { sequencer: GateLast },
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', new ClosingLine()],
     coverage: {

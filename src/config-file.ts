@@ -141,6 +141,17 @@ const WebhookSettings = z
   })
   .prefault({})
 
+const days = z.number().int().min(1).max(36_500).nullable()
+
+const RetentionSettings = z
+  .strictObject({
+    personal: days.default(730).describe('Days since an order last changed until the key of its buyer’s fields is deleted'),
+    raw: days.default(90).describe('Days until the bytes of a webhook go; its digest and what was read from it stay'),
+    'other-text': days.default(90).describe('Days until another system’s words about a request go; its code and our summary stay'),
+    unchanged: days.default(30).describe('Days until looks of the hub that found an order unchanged go, with their attempts'),
+  })
+  .prefault({})
+
 /** The YAML file: what is not a secret. */
 export const HubFile = z.strictObject({
   channels: z
@@ -183,5 +194,8 @@ export const HubFile = z.strictObject({
     .max(604_800)
     .default(3_600)
     .describe('How long a delivered order rests before it is compared again'),
+  retentionDays: RetentionSettings.describe(
+    'How long each class of data stands; null keeps it for ever. Nothing goes by itself: `rosh retention --yes`, once a day from a timer',
+  ),
 })
 export type HubFile = z.infer<typeof HubFile>

@@ -15,6 +15,7 @@ import { keptPlanSettings } from './drivers/postgres/plan-settings.ts'
 import { postgresPersonalData } from './drivers/postgres/personal-data.ts'
 import { personalVault } from './drivers/postgres/personal.ts'
 import { connect } from './drivers/postgres/pool.ts'
+import { postgresRetention } from './drivers/postgres/retention.ts'
 import { postgresSyncMetrics } from './drivers/postgres/sync-metrics.ts'
 import { systemClock } from './drivers/system-clock.ts'
 import { NOT_IN_QUARANTINE, rereadQuarantined } from './flows/reread-quarantined.ts'
@@ -69,6 +70,7 @@ export async function openDesk(given: Config, databaseUrl: string) {
       return rows[0] ? vault.open(rows[0].key_id, orderId, rows[0].personal) : null
     },
     personalData: postgresPersonalData({ worker, operator, vault }),
+    retention: postgresRetention(operator),
     seal: hmacPlanSeal(Buffer.from(config.secrets.planTokenKey, 'base64url')),
     audit,
     tokens: apiTokens(operator),

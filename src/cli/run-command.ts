@@ -21,6 +21,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
   audit: async () => (await import('./audit.ts')).registerAudit,
   'rotate-keys': async () => (await import('./rotate-keys.ts')).registerRotateKeys,
   'personal-data': async () => (await import('./personal-data.ts')).registerPersonalData,
+  retention: async () => (await import('./retention.ts')).registerRetention,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,
   migrate: async () => (await import('./migrate.ts')).registerMigrate,
   seed: async () => (await import('./seed.ts')).registerSeed,

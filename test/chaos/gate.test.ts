@@ -5,8 +5,8 @@ import { type Plan, POINTS, type RunRecord } from './plan.ts'
 import { runCounted } from './run-all.ts'
 import { witness } from './table.ts'
 
-/** Scenarios wait for leases and settle windows, so some go at once; more than this slow each other down on two cores, beside another test file. */
-const PARALLEL = 4
+/** Scenarios wait for leases and settle windows, so some go at once; more than this slow each other down on two cores. */
+const PARALLEL = 5
 
 const gate = gatePlans()
 const kills = killPlans()
@@ -34,7 +34,9 @@ describe('every two of failpoint, hit, action, fault and marketplace profile mee
 function allGreen(plans: readonly Plan[]): void {
   let records: RunRecord[]
   beforeAll(async () => {
+    const began = performance.now()
     records = await runCounted(plans, { parallel: PARALLEL })
+    console.log(`${plans.length} scenarios in ${Math.round((performance.now() - began) / 1_000)} s`)
   }, 1_800_000)
 
   test.for(plans)('$row $id: $title', ({ id }) => {

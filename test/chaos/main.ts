@@ -1,10 +1,11 @@
 // `npm run chaos`: runs scenarios of the failure catalogue on the real hub and lets the auditor judge them.
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { setup } from '../support/global-setup.ts'
 import { cataloguePlans } from './catalogue.ts'
+import { commitOf } from './commit.ts'
 import { fullPlans, gatePlans } from './matrix-plans.ts'
-import { type Plan, RunRecord } from './plan.ts'
+import type { Plan, RunRecord } from './plan.ts'
+import { readRecord, readRecords } from './records.ts'
 import { writeReliabilityPage } from './reliability-page.ts'
 import { runCounted } from './run-all.ts'
 import { isProven, mutantTable, runMutants } from './run-mutants.ts'
@@ -24,6 +25,7 @@ What to run:
 Options:
   --only TEXT       only scenarios of this row, or whose id or title holds the text
   --parallel N      scenarios at once (default 3)
+  --resume          leaves out what is already green in out/chaos with the commit that is checked out
   --help            this text
 
 Each scenario leaves out/chaos/<id>.json: seed, schedule, faults that fired with what was in flight, breaches. The exit code is 1 when one is red:
@@ -42,6 +44,7 @@ async function main(): Promise<number> {
       report: { type: 'boolean' },
       only: { type: 'string' },
       parallel: { type: 'string', default: '3' },
+      resume: { type: 'boolean' },
       help: { type: 'boolean' },
     },
   })
@@ -56,7 +59,12 @@ async function main(): Promise<number> {
     for (const plan of plans) process.stdout.write(`${plan.id.padEnd(10)} ${plan.row.padEnd(5)} ${plan.title}\n`)
     return 0
   }
-  return run(plans, Number(values.parallel))
+  const left = values.resume ? notYetGreen(plans) : plans
+  if (plans.length > 0 && left.length === 0) {
+    process.stdout.write(`all ${plans.length} scenarios are green on record\n`)
+    return 0
+  }
+  return run(left, Number(values.parallel))
 }
 
 interface Chosen {
@@ -72,14 +80,18 @@ function chosen(values: Chosen): Plan[] {
   return text === undefined ? plans : plans.filter((plan) => plan.id.includes(text) || plan.row === text || plan.title.includes(text))
 }
 
-function plansOf({ replay, full, catalogue }: Chosen): Plan[] {
-  if (replay !== undefined) return [planOfRecord(replay)]
-  if (full) return [...cataloguePlans(), ...fullPlans()]
-  return catalogue ? cataloguePlans() : gatePlans()
+/** What is not yet green on record with the commit that is checked out. */
+function notYetGreen(plans: readonly Plan[]): Plan[] {
+  const commit = commitOf()
+  const records = readRecords()
+  const isGreen = (record: RunRecord | undefined): boolean => record?.result === 'green' && record.commit === commit
+  return plans.filter((plan) => !isGreen(records.get(plan.id)))
 }
 
-function planOfRecord(path: string): Plan {
-  return RunRecord.parse(JSON.parse(readFileSync(path, 'utf8'))).plan
+function plansOf({ replay, full, catalogue }: Chosen): Plan[] {
+  if (replay !== undefined) return [readRecord(replay).plan]
+  if (full) return [...cataloguePlans(), ...fullPlans()]
+  return catalogue ? cataloguePlans() : gatePlans()
 }
 
 function report(): number {

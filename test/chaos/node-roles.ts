@@ -10,8 +10,8 @@ import type { Role } from './plan.ts'
 export const LEASE_MS = 2_000
 /** Of the channels of the stage: what is frozen longer has lost its row. */
 export const LONGEST_LEASE_MS = 4_000
-const SWEEP_MS = 500
-const RECONCILE_MS = 1_000
+const SWEEP_MS = 1_000
+const RECONCILE_MS = 2_000
 
 export interface RunningRole {
   /** Of a receiver; 0 of others. */

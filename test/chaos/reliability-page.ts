@@ -1,10 +1,9 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../src/home.ts'
 import { CATALOGUE, cataloguePlans, isRunnable } from './catalogue.ts'
-import { MUTANTS } from './plan.ts'
-import { RunRecord } from './plan.ts'
-import { RECORDS } from './run-all.ts'
+import { MUTANTS, type RunRecord } from './plan.ts'
+import { readRecords } from './records.ts'
 
 const PAGE = join(packageRoot, 'RELIABILITY.md')
 
@@ -27,30 +26,25 @@ export function writeReliabilityPage(): string[] {
   const lines = CATALOGUE.flatMap((entry) => {
     const { row, inject, holds, not } = entry
     const mine = entry.scenarios.length === 0 || !isRunnable(entry) ? [] : plans.splice(0, entry.scenarios.length)
-    if (mine.length === 0) return [`| ${row} | ${inject} | ${holds} | - | - | ${not ?? 'needs root'} | - | - |`]
+    if (mine.length === 0) return [`| ${row} | ${inject} | ${holds} | - | - | ${not ?? 'needs root'} | - | - | - |`]
     return mine.map((plan) => {
       const record = records.get(plan.id)
       if (!record) missing.push(plan.id)
       const result = record ? `**${record.result}**` : 'not run'
-      const [date, commit] = record ? [record.at.slice(0, 10), record.commit] : ['-', '-']
-      return `| ${row} | ${inject} | ${holds} | \`${plan.id}\` ${plan.title} | ${plan.seed} | ${result}${not ? ` (${not})` : ''} | ${date} | ${commit} |`
+      const [date, commit, measured] = record ? [record.at.slice(0, 10), record.commit, measuredIn(record)] : ['-', '-', '-']
+      return `| ${row} | ${inject} | ${holds} | \`${plan.id}\` ${plan.title} | ${plan.seed} | ${result}${not ? ` (${not})` : ''} | ${measured} | ${date} | ${commit} |`
     })
   })
   const table = [
-    '| row | inject | must hold | scenario | seed | result | date | commit |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| row | inject | must hold | scenario | seed | result | measured | date | commit |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...lines,
   ]
-  writeFileSync(PAGE, [HEAD, ...matrixLines(records), '', '## The failure catalogue', '', ...table, ''].join('\n'))
+  writeFileSync(
+    PAGE,
+    [HEAD, ...matrixLines(records), '', ...soakLines(records), '', '## The failure catalogue', '', ...table, ''].join('\n'),
+  )
   return missing
-}
-
-function readRecords(): Map<string, RunRecord> {
-  if (!existsSync(RECORDS)) return new Map()
-  const read = readdirSync(RECORDS)
-    .filter((name) => name.endsWith('.json'))
-    .map((name) => RunRecord.parse(JSON.parse(readFileSync(join(RECORDS, name), 'utf8'))))
-  return new Map(read.map((record) => [record.plan.id, record]))
 }
 
 function matrixLines(records: ReadonlyMap<string, RunRecord>): string[] {
@@ -59,13 +53,7 @@ function matrixLines(records: ReadonlyMap<string, RunRecord>): string[] {
   const line = (name: string, some: RunRecord[]): string => {
     const green = some.filter((record) => record.result === 'green').length
     const processes = some.filter((record) => ['kill', 'stop'].includes(record.plan.victim?.action ?? '')).length
-    const last =
-      some
-        .map((record) => record.at)
-        .toSorted()
-        .at(-1)
-        ?.slice(0, 10) ?? '-'
-    return `| ${name} | ${some.length} | ${green} | ${processes} | ${last} |`
+    return `| ${name} | ${some.length} | ${green} | ${processes} | ${daysOf(some)} | ${commitsOf(some)} |`
   }
   const caught = MUTANTS.map((mutant) => {
     const runs = of(`${mutant}-`)
@@ -76,8 +64,8 @@ function matrixLines(records: ReadonlyMap<string, RunRecord>): string[] {
   return [
     '## Matrix',
     '',
-    '| what | scenarios | green | with a node killed or frozen | last run |',
-    '| --- | --- | --- | --- | --- |',
+    '| what | scenarios | green | with a node killed or frozen | date | commit |',
+    '| --- | --- | --- | --- | --- | --- |',
     line('gate, every two of failpoint, hit, action, fault and profile', of('gate-')),
     line('whole matrix', of('full-')),
     '',
@@ -87,4 +75,25 @@ function matrixLines(records: ReadonlyMap<string, RunRecord>): string[] {
     '| --- | --- | --- |',
     ...caught,
   ]
+}
+
+function soakLines(records: ReadonlyMap<string, RunRecord>): string[] {
+  const record = records.get('soak')
+  const line = record
+    ? `| ${record.plan.title} | ${record.plan.seed} | **${record.result}** | ${measuredIn(record)} | ${daysOf([record])} | ${record.commit} |`
+    : '| - | - | not run | - | - | - |'
+  return ['## Soak', '', '| what | seed | result | measured | date | commit |', '| --- | --- | --- | --- | --- | --- |', line]
+}
+
+const measuredIn = ({ figures }: RunRecord): string =>
+  Object.entries(figures)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join('; ') || '-'
+
+const daysOf = (records: readonly RunRecord[]): string => spanOf(records.map((record) => record.at.slice(0, 10)).toSorted())
+const commitsOf = (records: readonly RunRecord[]): string => [...new Set(records.map((record) => record.commit))].join(', ') || '-'
+
+function spanOf(days: readonly string[]): string {
+  const [first, last] = [days[0], days.at(-1)]
+  return first === last ? (first ?? '-') : `${first} to ${last}`
 }

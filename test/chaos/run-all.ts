@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../../src/home.ts'
 import { commitOf } from './commit.ts'
 import { type Plan, RunRecord } from './plan.ts'
+import { keepRecord } from './records.ts'
 
 export interface RunOptions {
   /** Scenarios at once, each in a process of its own. */
@@ -19,11 +19,8 @@ const LIMIT_MS = 600_000
 /** A process that ran this many is replaced: none grows old. */
 const SCENARIOS_A_PROCESS = 40
 
-export const RECORDS = join(packageRoot, 'out', 'chaos')
-
 /** Runs every plan, some at once, writes a record for each to `out/chaos/<id>.json`, and answers them in the order of the plans. */
 export async function runAll(plans: readonly Plan[], options: RunOptions): Promise<RunRecord[]> {
-  mkdirSync(RECORDS, { recursive: true })
   const commit = commitOf()
   const queue = [...plans.entries()]
   const records: RunRecord[] = []
@@ -36,7 +33,7 @@ export async function runAll(plans: readonly Plan[], options: RunOptions): Promi
       batch ??= startBatch()
       const record = await batch.run(plan, commit, options.limitMs ?? LIMIT_MS)
       records[at] = record
-      writeFileSync(join(RECORDS, `${plan.id}.json`), `${JSON.stringify(record, null, 2)}\n`)
+      keepRecord(record)
       options.onRecord?.(record, ++done, plans.length)
       if (batch.isDead() || ++ran % SCENARIOS_A_PROCESS === 0) {
         batch.end()

@@ -2,9 +2,12 @@
 import { parseArgs } from 'node:util'
 import { ownServer } from '../support/own-server.ts'
 import { setup } from '../support/global-setup.ts'
+import type { AuditReport } from './auditor/audit.ts'
 import { reportText } from './auditor/report.ts'
-import { judged } from './judge.ts'
-import { Plan } from './plan.ts'
+import { commitOf } from './commit.ts'
+import { breachesOf, judged } from './judge.ts'
+import { Plan, type RunRecord } from './plan.ts'
+import { keepRecord } from './records.ts'
 import { type Fleet, startFleet } from './soak-nodes.ts'
 import { isLong, type Samples, samplesOf } from './soak-samples.ts'
 import { openStage, type Stage } from './stage.ts'
@@ -17,12 +20,12 @@ const HELP = `npm run soak -- [options]
   --per-second N    orders made a second (default 3)
   --help            this text
 
-Five nodes as processes of their own; every 6 s or so one is killed with -9, every 20 s one is frozen, every 3 minutes PostgreSQL is restarted.
+Five nodes as processes of their own; every 7 s or so one is killed with -9, every 20 s one is frozen, every 3 minutes PostgreSQL is restarted.
 Each second: conservation, no second order under a reference, the longest transaction. At the end the auditor judges everything.
 The exit code is 1 when anything was lost, doubled or unequal, or an invariant did not hold.
 `
 
-const KILL_EVERY_MS = 6_000
+const KILL_EVERY_MS = 5_000
 const FREEZE_EVERY_MS = 20_000
 const RESTART_EVERY_MS = 180_000
 const SETTLE_MS = 300_000
@@ -35,6 +38,7 @@ interface Options {
 
 async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
   const server = await ownServer()
+  const began = performance.now()
   const plan = Plan.parse({ id: 'soak', row: 'soak', title: `soak of ${minutes} min`, script: 'soak', seed })
   const stage = await openStage(plan, { hub: { database: () => server.clone() } })
   const fleet = await startFleet(stage)
@@ -57,8 +61,11 @@ async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
     ])
     say('settling')
     const report = await judged(stage.running, expectedOf(made), SETTLE_MS)
-    say(`\n${reportText(report)}\n${tableOf({ made, fleet, samples, restarts: restarts.count }, minutes)}`)
-    return report.breaches.length === 0 && samples.breaches.length === 0 ? 0 : 1
+    const state = { made, fleet, samples, restarts: restarts.count }
+    const record = recordOf(plan, state, report)
+    keepRecord({ ...record, seconds: Math.round((performance.now() - began) / 1_000) })
+    say(`\n${reportText(report)}\n${tableOf(record, samples)}`)
+    return record.result === 'green' ? 0 : 1
   } finally {
     await stage.close()
     server.end()
@@ -98,20 +105,42 @@ function progressOf({ made, fleet, samples, restarts }: State, until: number): s
   return `${left} s left: ${ordersOf(made)} orders, ${fleet.kills} kills, ${fleet.stops} freezes, ${restarts} restarts, ${samples.taken} samples, ${bad}`
 }
 
-function tableOf({ made, fleet, samples, restarts }: State, minutes: number): string {
-  const rows: [string, string | number][] = [
-    ['minutes', minutes],
-    ['orders made', ordersOf(made)],
-    ['nodes killed', fleet.kills],
-    ['nodes frozen', fleet.stops],
-    ['PostgreSQL restarts', restarts],
-    ['samples', samples.taken],
-    ['samples without an answer', samples.missed],
-    ['longest idle transaction, ms', `${samples.longestTransactionMs}${isLong(samples) ? ' (a frozen or killed node held it)' : ''}`],
-    ['breaches in samples', samples.breaches.length],
+function recordOf(plan: Plan, { made, fleet, samples, restarts }: State, report: AuditReport): RunRecord {
+  const problems = [
+    ...(report.breaches.length === 0 ? [] : [reportText(report)]),
+    ...samples.breaches,
+    ...(fleet.kills === 0 ? ['no node was killed: the run proves nothing'] : []),
   ]
-  return [...rows.map(([name, value]) => `${name.padEnd(30)} ${value}`), ...samples.breaches.slice(0, 20), ''].join('\n')
+  return {
+    plan,
+    at: new Date().toISOString(),
+    commit: commitOf(),
+    seconds: 0,
+    result: problems.length === 0 ? 'green' : 'red',
+    problems,
+    fired: [],
+    schedule: [],
+    orders: report.checked,
+    breaches: breachesOf(report),
+    figures: {
+      'orders made': ordersOf(made),
+      'nodes killed': fleet.kills,
+      'nodes frozen': fleet.stops,
+      'PostgreSQL restarts': restarts,
+      samples: samples.taken,
+      'samples without an answer': samples.missed,
+      'longest idle transaction, ms': samples.longestTransactionMs,
+    },
+  }
 }
+
+function tableOf({ figures, breaches }: RunRecord, samples: Samples): string {
+  const rows = Object.entries({ ...figures, 'breaches in samples': samples.breaches.length, 'breaches at the end': sum(breaches) })
+  const why = isLong(samples) ? ['(a frozen or killed node held the longest transaction)'] : []
+  return [...rows.map(([name, value]) => `${name.padEnd(30)} ${value}`), ...why, ...samples.breaches.slice(0, 20), ''].join('\n')
+}
+
+const sum = (counted: Record<string, number>): number => Object.values(counted).reduce((all, one) => all + one, 0)
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 

@@ -13,7 +13,7 @@ import { Fired, type Plan, type Role, seeded } from './plan.ts'
 import type { NodePlan } from './run-node.ts'
 import { type TcpProxy, tcpProxy } from './tcp-proxy.ts'
 import { yamlOf, type YamlChanges } from './stage-yaml.ts'
-import { watchedPool, withFailpoints } from './watched-hub.ts'
+import { fewConnections, watchedPool, withFailpoints } from './watched-hub.ts'
 
 type More = {
   port?: number
@@ -103,6 +103,7 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
     yaml,
     between,
     altered: (hub) => mutated(hub, plan.mutant),
+    seams: { pool: fewConnections },
     ...options.hub,
   })
   const children: VictimNode[] = []

@@ -11,9 +11,17 @@ import type { Failpoints } from './failpoints.ts'
 /** How long a request has been under way when the point between sending and the answer comes; simulators answer later than this. */
 const UNDER_WAY_MS = 30
 
+const MOST_CONNECTIONS = 4
+
+/** Fewer connections than in production: each costs the server a process with empty caches, and a scenario has a dozen orders. */
+export function fewConnections(pool: Pool): Pool {
+  pool.options.max = Math.min(pool.options.max, MOST_CONNECTIONS)
+  return pool
+}
+
 /** A pool whose transactions pass a failpoint between their last statement and COMMIT. */
 export function watchedPool(pool: Pool, points: Failpoints): Pool {
-  return new Proxy(pool, {
+  return new Proxy(fewConnections(pool), {
     get(target, name) {
       if (name === 'connect') return async () => watchedClient(await target.connect(), points)
       const value: unknown = Reflect.get(target, name)

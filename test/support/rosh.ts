@@ -8,6 +8,7 @@ import { registerDiagnose } from '../../src/cli/diagnose.ts'
 import { registerDlq } from '../../src/cli/dlq.ts'
 import { registerDoctor } from '../../src/cli/doctor.ts'
 import { registerPersonalData } from '../../src/cli/personal-data.ts'
+import { registerRetention } from '../../src/cli/retention.ts'
 import { registerRetry } from '../../src/cli/retry.ts'
 import { registerStatus } from '../../src/cli/status.ts'
 import { registerTokens } from '../../src/cli/tokens.ts'
@@ -28,6 +29,7 @@ const COMMANDS = [
   registerAuth,
   registerAudit,
   registerPersonalData,
+  registerRetention,
 ]
 
 /** Runs one `rosh` command on a running hub, in this process. Throws what it throws; its exit code stands in `process.exitCode`. */

@@ -6,7 +6,7 @@ import { nothingLeaks } from './checks/canaries.ts'
 import { nothingVanishes } from './checks/conservation.ts'
 import { foldedAgain } from './checks/fold.ts'
 import { healthyChannelsComplete } from './checks/isolation.ts'
-import { noStaleFinish } from './checks/leases.ts'
+import { endedOnce, noStaleFinish } from './checks/leases.ts'
 import { onlyOwnedFieldsChange } from './checks/owned-fields.ts'
 import { requestsAreAccountedFor } from './checks/requests.ts'
 import { retriesHold } from './checks/retries.ts'
@@ -95,6 +95,7 @@ function everyInvariant(world: World): Breach[] {
     ...healthyChannelsComplete(world),
     ...retriesHold(world),
     ...noStaleFinish(world),
+    ...endedOnce(world),
     ...nothingVanishes(world),
     ...nothingLeaks(world),
     ...onlyOwnedFieldsChange(world),

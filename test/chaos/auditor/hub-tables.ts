@@ -127,6 +127,8 @@ const Tables = {
   }),
   /** When a delivery was put back by a person. */
   replay: z.object({ delivery_id: Id, at_ms: Ms }),
+  /** How often the history says that a delivery ended. */
+  ending: z.object({ delivery_id: Id, times: z.number() }),
   audit: z.object({ seq: z.number(), at: Text, actor: Text, body: Text, prev: Text, hash: Text, operation_id: Text, phase: Text }),
   auditHead: z.object({ seq: z.number(), hash: Text }),
   /** Texts of columns that must hold neither personal data nor secrets, with the place where each stands. */
@@ -177,6 +179,8 @@ const QUERIES: Record<keyof typeof Tables, string> = {
             FROM channel WHERE ${NO_QUIET} ORDER BY id`,
   replay: `SELECT aggregate_id::text AS delivery_id, ${ms('occurred_at')} AS at_ms FROM order_event
            WHERE event_type = 'delivery.replayed' AND aggregate_type = 'delivery' AND ${NO_QUIET} ORDER BY id`,
+  ending: `SELECT aggregate_id::text AS delivery_id, count(*)::int AS times FROM order_event
+           WHERE event_type IN ('delivery.delivered', 'delivery.superseded', 'delivery.dead') AND aggregate_type = 'delivery' AND ${NO_QUIET} GROUP BY aggregate_id`,
   audit: `SELECT seq::int, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, actor, body, encode(prev, 'hex') AS prev,
             encode(hash, 'hex') AS hash, operation_id, phase
           FROM audit WHERE ${NO_QUIET} ORDER BY audit.seq`,

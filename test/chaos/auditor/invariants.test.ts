@@ -229,6 +229,19 @@ describe('the auditor names the invariant and the order', () => {
       expect(out).toMatch(new RegExp(`^${invariant} (DOUBLED )?${order.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)}[ :]`, 'm'))
     }, 60_000)
 
+  test('of a delivery that ended twice', async () => {
+    const { name, delivery } = await anOrder()
+    const { rows } = await sql(
+      `INSERT INTO order_event (event_id, event_type, aggregate_type, aggregate_id, aggregate_version, occurred_at, payload)
+       VALUES (gen_random_uuid(), 'delivery.delivered', 'delivery', $1, 99, now(), '{}') RETURNING id`,
+      delivery,
+    )
+    const { code, out } = await run()
+    await sql(`DELETE FROM order_event WHERE id = $1`, rows[0].id)
+    expect(code).toBe(1)
+    expect(out).toMatch(new RegExp(`^I11 ${name}[ :].*ended 2 times`, 'm'))
+  }, 60_000)
+
   test('of an audit row whose content was changed', async () => {
     await sql(`ALTER TABLE audit DISABLE TRIGGER audit_no_change`)
     await sql(`UPDATE audit SET body = replace(body, 'replay_dlq_message', 'drain_dlq') WHERE seq = (SELECT min(seq) FROM audit)`)

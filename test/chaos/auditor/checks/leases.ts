@@ -40,3 +40,14 @@ export function noStaleFinish(world: World): Breach[] {
     ]
   })
 }
+
+/** I11: what ended stays ended until a person replays it. A holder of an old lease that finishes again ends it a second time, whatever it heard. */
+export function endedOnce(world: World): Breach[] {
+  const times = new Map(world.hub.ending.map((row) => [row.delivery_id, row.times]))
+  return world.hub.delivery.flatMap(({ id, order_id: orderId, replays }) => {
+    const ended = times.get(id) ?? 0
+    if (ended <= 1 + replays) return []
+    const message = `delivery ${id} ended ${ended} times and was replayed ${replays} times`
+    return [breach('I11', orderId === null ? `delivery ${id}` : world.nameOf(orderId), message, { field: 'delivery.ended_at', orderId })]
+  })
+}
