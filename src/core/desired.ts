@@ -131,3 +131,8 @@ export function referenceOf(order: Pick<CanonicalOrder, 'origin' | 'orderKey'>, 
   const base = order.origin === ODOO_CHANNEL ? `odoo-${order.orderKey}` : order.orderKey
   return generation > 1 ? `${base}-g${generation}` : base
 }
+
+/** Whether a marketplace's order says that this hub made it of an order of the ERP: it bears a reference as `referenceOf` makes them. */
+export function isOurReference(text: string): boolean {
+  return /^odoo-\d+(-g\d+)?$/i.test(text)
+}

@@ -1,4 +1,5 @@
 import { type GateEffect, settleFetch } from '../core/delivery.ts'
+import { isOurReference } from '../core/desired.ts'
 import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
 import type { AttemptLog, FetchAttempts } from '../ports/attempt-log.ts'
 import type { ClaimedEvent, Inbox } from '../ports/inbox.ts'
@@ -35,9 +36,30 @@ async function apply(claim: ClaimedEvent, ports: ApplyPorts, signal: AbortSignal
   if (ticket === null) return wait(claim, ports, { delayMs: 500, gate: { kind: 'untested' } }) // another process fetches the same thing; its answer may be older than this event
   const fetched = await fetch(claim, ticket, ports, signal)
   if (typeof fetched === 'string') return fetched
+  if (await isForgotten(claim, fetched, ports)) {
+    await ports.store.releaseFetch(ticket)
+    return wait(claim, ports, { delayMs: FORGOTTEN_MS, gate: { kind: 'healthy' } })
+  }
   const applied = await ports.store.applyEvent(claim, ticket, fetched)
   if (applied.kind === 'refetch') return wait(claim, ports, { delayMs: 0, gate: { kind: 'healthy' } })
   return applied.kind
+}
+
+/** How soon an order is asked for again that the hub made and does not know: the ERP is read meanwhile. */
+const FORGOTTEN_MS = 3_000
+
+// After a restore the marketplace may show what the hub made of an ERP order that it has not read again: taken for a sale it would go into the ERP once more.
+async function isForgotten({ channel }: ClaimedEvent, { fragments }: Fetched, { store }: ApplyPorts): Promise<boolean> {
+  const references = fragments.flatMap(({ identifiers }) =>
+    identifiers.filter(({ kind, value }) => kind === 'reference' && isOurReference(value)),
+  )
+  return (
+    references.length > 0 &&
+    (await store.isForgotten(
+      channel,
+      references.map(({ value }) => value),
+    ))
+  )
 }
 
 async function fetch(claim: ClaimedEvent, ticket: FetchTicket, ports: ApplyPorts, signal: AbortSignal): Promise<Fetched | EventOutcome> {

@@ -49,6 +49,8 @@ export interface OrderStore {
   applyEvent(claim: ClaimedEvent, ticket: FetchTicket, fetched: Fetched): Promise<Applied>
   /** The same for what the answer to our own send showed. `refetch`: a newer fetch number was drawn meanwhile, and its fetch tells more. */
   applyTold(ticket: FetchTicket, fetched: Fetched): Promise<Applied>
+  /** Of references of ours at a channel, whether one is of an order that a restored database does not know yet: the ERP has to be read first. */
+  isForgotten(channel: string, references: readonly string[]): Promise<boolean>
   /** Draws the collector's fetch number under the cursor's lease; null while another process collects. */
   beginCollect(cursorName: string, leaseMs: number): Promise<CollectTicket | null>
   /** Where a hub without a configured start begins to read the ERP: `spanMs` before it was first asked, and the same ever after. ISO instant. */

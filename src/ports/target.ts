@@ -13,7 +13,10 @@ export interface Wanted {
   /** The target's id, once an answer or a look-up told it. */
   externalId: string | null
   desired: Desired
-  /** When the first send of this binding may have left; look-ups page back to here. ISO instant, null when nothing was ever sent. */
+  /**
+   * When the first send of this binding may have left, one of which a restored database knows nothing included; look-ups page back to here. ISO instant,
+   * null when nothing was ever sent.
+   */
   firstSentAt: string | null
   /** Buyer's fields, decrypted for this send only. Null when there are none or they were erased. */
   personal: Personal | null

@@ -7,6 +7,8 @@ export interface Expected {
   marketplaceToErp: number
   /** File of declared incidents. */
   incidents?: string | null
+  /** Row of the failure catalogue that was injected: it takes out what it must, and nothing else. */
+  row?: string
 }
 
 const POLL_MS = 100
@@ -26,6 +28,7 @@ export async function judged(running: RunningHub, expected: Expected, forMs: num
       hubFile: join(running.home, 'hub.yaml'),
       incidents: expected.incidents ?? null,
       quietSeconds: 0,
+      scenarios: expected.row === undefined ? [] : [expected.row],
     })
   for (;;) {
     await untilQuiet(running, end)

@@ -48,12 +48,12 @@ async function runInto(record: RunRecord): Promise<void> {
     })
     if (expected !== null) {
       stage.note('judged')
-      const report = await judged(stage.running, expected, plan.mutant === null ? LONGEST_MS : LONGEST_WITH_A_MISTAKE_MS)
-      const breaches = report.breaches.filter(({ kind }) => !script.exempt?.includes(kind))
+      const forMs = plan.mutant === null ? LONGEST_MS : LONGEST_WITH_A_MISTAKE_MS
+      const report = await judged(stage.running, { ...expected, row: plan.row }, forMs)
       record.orders = report.checked
-      record.breaches = breachesOf({ ...report, breaches })
+      record.breaches = breachesOf(report)
       record.problems.push(...missing(report, expected))
-      if (breaches.length > 0) record.problems.push(reportText({ ...report, breaches }))
+      if (report.breaches.length > 0) record.problems.push(reportText(report))
     }
     record.problems.push(...stage.problems)
     stage.fired.push(...(await firedAtSimulators(stage)))

@@ -108,17 +108,19 @@ const PAUSE = `
 
 /**
  * Locks the channel and says how much a claim may take; in a statement of its own, before the rows are read. The lock leaves inserts that
- * refer to the channel alone. Debit with `debitGate` in the same transaction.
+ * refer to the channel alone. Debit with `debitGate` in the same transaction. Nothing in the first moment after a failover or a restore: the copy of the
+ * database must be known first, or numbers of the lost time would be given out again.
  */
 export async function openGate(client: PoolClient, channel: string, limit: number): Promise<Passage> {
-  const { rows } = await client.query<{ admits: boolean; tested: boolean; tokens: number }>(
-    `SELECT gate_admits_claim(channel) AS admits, gate_is_tested(channel) AS tested,
+  const { rows } = await client.query<{ known: boolean | null; admits: boolean; tested: boolean; tokens: number }>(
+    `SELECT database_is_known() AS known, gate_admits_claim(channel) AS admits, gate_is_tested(channel) AS tested,
             least(bucket_size, bucket_tokens + bucket_rate * greatest(0, extract(epoch FROM hub_now() - bucket_at)))::float8 AS tokens
      FROM channel WHERE id = $1 FOR NO KEY UPDATE`,
     [channel],
   )
   const gate = rows[0]
-  if (!gate?.admits) return { most: 0, probe: false }
+  if (gate && !gate.known) await client.query('SELECT know_database()')
+  if (!gate?.admits || gate.known === false) return { most: 0, probe: false }
   return { most: Math.max(0, Math.min(limit, gate.tested ? 1 : limit, Math.floor(gate.tokens))), probe: gate.tested }
 }
 

@@ -40,14 +40,14 @@ export const wrongClock: Script = {
   },
 }
 
-/** P1 to P3: a delivery that throws, ends the process, or freezes it, by the seed, each time; the others of its batch go on. */
+/** P1 to P3: a delivery that throws, ends the process, or freezes it, each time; the others of its batch go on. */
 export const poisonous: Script = {
   async run(stage) {
     const { victim } = stage.plan
     await stage.calm('subscriber')
     const acts = workloadOf(stage.plan.seed, { erp: 4, purchases: 1, paris: 0, changes: 0 })
     const made = await perform(stage, acts)
-    const order = made.erp[0]
+    const order = made.erp.find((one) => one.team === 'MercadoLibre')
     if (!order || !victim) throw new Error('nothing to poison')
     const reference = `odoo-${order.id}`
     const poisoned = () =>
@@ -58,8 +58,7 @@ export const poisonous: Script = {
       if (!fired) break
       if (victim.action === 'kill') await node.exited
       // Nobody sends SIGCONT: whoever watches a frozen worker ends it.
-      if (victim.action === 'stop' || victim.action === 'throw')
-        await new Promise((resolve) => setTimeout(resolve, victim.action === 'stop' ? 500 : LONGEST_LEASE_MS))
+      if (victim.action === 'stop') await stage.eventually(() => Promise.resolve(node.isFrozen() || undefined), 'the worker is frozen')
       await node.end()
       await stage.rows(`UPDATE hub_clock SET shift = shift + $1 * interval '1 ms'`, [LONGEST_LEASE_MS * 2])
     }

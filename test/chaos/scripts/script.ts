@@ -6,7 +6,5 @@ import type { Stage, StageOptions } from '../stage.ts'
  * null: then its own assertions are all there is, because the orders cannot reach their target. */
 export interface Script {
   stage?: (plan: Plan) => StageOptions
-  /** Kinds of breaches that this scenario may leave, with the reason in `reliability.md` §2. */
-  exempt?: readonly string[]
   run(stage: Stage): Promise<Expected | null>
 }

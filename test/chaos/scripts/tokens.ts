@@ -1,4 +1,4 @@
-import { connectSimulatedAccounts } from '../../../src/cli/simulated-accounts.ts'
+import { connectSimulatedAccount } from '../../../src/cli/simulated-accounts.ts'
 import type { Stage } from '../stage.ts'
 import { expectedOf, perform } from '../workload.ts'
 import { delivered, erpOrders } from './marketplaces.ts'
@@ -108,6 +108,6 @@ async function reconnectedAfterPause(stage: Stage, tokenRequestsBefore: number):
   stage.check((await stage.rows(`SELECT FROM delivery WHERE state = 'dead'`)).length === 0, 'nothing was given up')
   await new Promise((resolve) => setTimeout(resolve, 2_000))
   stage.check((await tokenRequests(stage)) === tokenRequestsBefore, 'the exchange is not tried again and again')
-  await connectSimulatedAccounts(stage.running.hub, () => {})
+  await connectSimulatedAccount(stage.running.hub, ML)
   await stage.calm('subscriber', 'reconciler')
 }

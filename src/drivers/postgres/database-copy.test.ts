@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
+import { aChannel } from '../../../test/support/flow-fixtures.ts'
+import { type Rows, rowsOf } from '../../../test/support/rows.ts'
+import type { Claim } from '../../ports/outbox.ts'
+import { postgresOrderStore } from './order-store.ts'
+import { postgresOutbox, type PostgresOutbox } from './outbox.ts'
+import { personalVault } from './personal.ts'
+import { connect, type Pool } from './pool.ts'
+import { sealer } from './sealed-column.ts'
+
+let database: TestDatabase
+let owner: Pool
+let worker: Pool
+let rows: Rows
+let outbox: PostgresOutbox
+beforeAll(async () => {
+  database = await cloneDatabase()
+  owner = connect({ url: database.migratorUrl, role: null, max: 2, applicationName: 'copy-test' })
+  worker = connect({ url: database.url, role: 'rosh_worker', max: 2, applicationName: 'copy-test' })
+  rows = rowsOf(owner)
+  for (const channel of ['odoo', CHANNEL]) await rows.channel(channel)
+  outbox = postgresOutbox(worker, [aChannel(CHANNEL)], { open: () => Promise.resolve(null), unreadable: () => {} })
+})
+afterAll(async () => {
+  await outbox.drain()
+  await Promise.all([worker.end(), owner.end()])
+  await database.drop()
+})
+beforeEach(async () => {
+  await rows.clear()
+  await owner.query('TRUNCATE database_copy')
+  await owner.query(`UPDATE hub_clock SET shift = '0'`)
+})
+
+const CHANNEL = 'paris:main'
+const claim = (): Promise<Claim[]> => outbox.claim(CHANNEL, 10)
+/** As after a failover, a restore, or a rolled back disk of which the operator told. */
+const otherCopy = () => owner.query(`UPDATE database_copy SET identity = 'rolled back'`)
+const lastLease = async (): Promise<number> => Number((await owner.query('SELECT last_value FROM lease_number')).rows[0].last_value)
+
+async function neverSent(): Promise<void> {
+  const orderId = await rows.order()
+  const bindingId = await rows.binding({ orderId, channel: CHANNEL })
+  await rows.delivery({ orderId, channel: CHANNEL, bindingId })
+}
+
+test('the first copy is taken as it is: nothing was lost, and nothing waits', async () => {
+  await neverSent()
+  expect((await claim()).map((one) => one.wanted.firstSentAt)).toEqual([null])
+})
+
+test('in another copy nothing is claimed before it is known, and no number is given out twice', async () => {
+  await neverSent()
+  await claim()
+  const before = await lastLease()
+  await otherCopy()
+  await neverSent()
+  expect(await claim()).toEqual([])
+  const [one] = await claim()
+  expect(Number(one?.lease)).toBeGreaterThan(before + 1_000_000)
+})
+
+test('what this copy never sent may have been sent before it, for a day', async () => {
+  await claim()
+  await neverSent()
+  const attempt = await rows.attempt({
+    deliveryId: (await owner.query<{ id: string }>('SELECT id FROM delivery')).rows[0]?.id ?? '',
+    channel: CHANNEL,
+  })
+  await otherCopy()
+  await claim()
+  const [one] = await claim()
+  const { rows: known } = await owner.query<{ at: string }>(`SELECT started_at - interval '10 minutes' AS at FROM attempt WHERE id = $1`, [
+    attempt,
+  ])
+  expect(one?.wanted.firstSentAt).toBe(known[0]?.at)
+  await owner.query(`UPDATE hub_clock SET shift = '25 hours'`)
+  await neverSent()
+  expect((await claim()).map(({ wanted }) => wanted.firstSentAt)).toContain(null)
+})
+
+test('an order that bears our reference and that a restored copy does not know yet is forgotten, not a sale', async () => {
+  const vault = personalVault(worker, sealer({ kekId: 'test', key: new Uint8Array(32).fill(7) }))
+  const store = postgresOrderStore(worker, { plan: { channels: [aChannel(CHANNEL)], rules: [] }, vault, maxTries: 12 })
+  const forgotten = (...references: string[]): Promise<boolean> => store.isForgotten(CHANNEL, references)
+  await claim()
+  expect(await forgotten('ODOO-13')).toBe(false) // nothing was restored: it is somebody else's
+  await otherCopy()
+  await claim()
+  expect(await forgotten('ODOO-13')).toBe(true)
+  const orderId = await rows.order({ identifiers: [{ kind: 'reference', value: 'ODOO-13' }] })
+  await rows.binding({ orderId, channel: CHANNEL, reference: 'odoo-13-g2' })
+  expect(await forgotten('ODOO-13', 'ODOO-13-G2')).toBe(false)
+  expect(await forgotten('ODOO-13', 'ODOO-14')).toBe(true)
+})
