@@ -1,3 +1,4 @@
+// Over 300 lines because the planted breaches are one table, a row for each, beside the world that they all are planted in.
 import { execFile } from 'node:child_process'
 import { appendFile, copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
