@@ -131,6 +131,7 @@ function join(origin: string, orderKey: string, entities: Fragment[], shippers: 
   const live = orders.filter((o) => o.lifecycle !== 'cancelled')
   const counted = live.length > 0 ? live : orders
   const toldByShipper = shippers.some((s) => s.fulfilment !== undefined)
+  const createdAt = orders.find((o) => o.createdAt)?.createdAt
   return {
     origin,
     orderKey,
@@ -148,6 +149,7 @@ function join(origin: string, orderKey: string, entities: Fragment[], shippers: 
     lines: counted.flatMap((o) => o.lines ?? []).sort(byLineId),
     tracking: lastSaid([...orders, ...movers, ...shippers], (e) => e.tracking) ?? null,
     confirmed: orders.length > 0 && orders.every((o) => o.confirmed ?? false),
+    ...(createdAt ? { createdAt } : {}),
     erp: orders.find((o) => o.erp)?.erp ?? null,
     rawStatus:
       entities

@@ -50,7 +50,7 @@ const RULES: Record<CauseCode, Rule> = {
   'not-routed': { kind: 'change-route', sentence: () => 'Nothing is owed. If it should go there, change the routing rule that is named.' },
   'erp-order-invalid': {
     kind: 'fix-in-erp',
-    sentence: () => 'Fix the named field in the ERP; the order is then read again by itself, or at once by this call.',
+    sentence: () => 'Put right in the ERP what is named; the order is then read again by itself, or at once by this call.',
     call: 'retry',
   },
   'erp-unreachable': { kind: 'restore-erp', sentence: () => 'Restore the connection to the ERP; nothing is lost meanwhile.' },

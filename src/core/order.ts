@@ -77,6 +77,8 @@ export const Fragment = z.object({
   tracking: z.string().max(120).optional(),
   /** ERP only: confirmed there. */
   confirmed: z.boolean().optional(),
+  /** ERP only: when it was created there, an ISO instant in UTC. It never moves: another one under the same id is another order. */
+  createdAt: z.string().optional(),
   erp: ErpAttributes.optional(),
   /** The source's own words for the state, kept for people (`paid`, `ready_to_ship/picked_up`). */
   rawStatus: z.string().max(120).optional(),
@@ -99,6 +101,8 @@ export interface CanonicalOrder {
   lines: OrderLine[]
   tracking: string | null
   confirmed: boolean
+  /** When it was created in the ERP it was born in; absent where that was never said. */
+  createdAt?: string
   erp: ErpAttributes | null
   rawStatus: string | null
   identifiers: Identifier[]

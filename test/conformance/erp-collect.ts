@@ -100,6 +100,23 @@ export function collectsOrders(there: () => ErpWorld): void {
       expect((await readOne(id))?.fulfilment).toBe('shipped')
     })
 
+    test('an order says when it was created, and no change moves that', async () => {
+      const { person } = there()
+      const from = await erp.serverTime(never)
+      const id = await person.createOrder({ lines: typed() })
+      const { createdAt = '', version = '' } = (await readOne(id)) ?? {}
+      expect(createdAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z$/)
+      expect(Date.parse(createdAt)).toBeGreaterThanOrEqual(Math.floor(Date.parse(from) / 1_000) * 1_000)
+      expect(Date.parse(createdAt)).toBeLessThanOrEqual(Date.parse(await erp.serverTime(never)))
+      await until(async () => Date.parse(await erp.serverTime(never)) >= Date.parse(version ?? '') + 1_000)
+      await person.setQuantity(id, there().skus[0], 3)
+      const changed = await readOne(id)
+      expect(changed).toMatchObject({ createdAt, lines: [{ quantity: '3' }] })
+      expect(Date.parse(changed?.version ?? '')).toBeGreaterThan(Date.parse(version ?? ''))
+      await person.cancel(id)
+      expect(await readOne(id)).toMatchObject({ createdAt, lifecycle: 'cancelled' })
+    })
+
     test('one bad record waits for a person and the rest of the batch flows', async () => {
       const { person } = there()
       const good = await person.createOrder({ lines: typed(0.5) })

@@ -128,7 +128,7 @@ function orderOf(id: string, atMs: number, given: Parameters<MemoryErpBook['add'
 }
 
 /** Whole seconds, as an ERP's write dates are. */
-function secondOf(ms: number): string {
+export function secondOf(ms: number): string {
   return new Date(Math.floor(ms / 1000) * 1000).toISOString()
 }
 

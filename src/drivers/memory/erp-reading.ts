@@ -1,7 +1,7 @@
 import { quantityFrom } from '../../core/money.ts'
 import type { Fragment, Identifier } from '../../core/order.ts'
 import type { ErpBatch, ErpDoubled, ErpFound, ErpQuarantined, ErpStock, ErpVersion } from '../../ports/erp.ts'
-import { type MemoryErpBook, type MemoryErpOrder, totalOf } from './erp-book.ts'
+import { type MemoryErpBook, type MemoryErpOrder, secondOf, totalOf } from './erp-book.ts'
 
 const ownOrders = (book: MemoryErpBook): MemoryErpOrder[] => [...book.orders.values()].filter((order) => order.byHub === null)
 const versionOf = ({ id, version }: MemoryErpOrder): ErpVersion => ({ erpId: id, version })
@@ -102,6 +102,7 @@ function fragmentOf(order: MemoryErpOrder): Fragment {
     ),
     ...(picking?.tracking ? { tracking: picking.tracking } : {}),
     confirmed: state === 'sale',
+    createdAt: secondOf(order.createdMs),
     rawStatus: state,
   }
 }

@@ -22,6 +22,8 @@ export const OrderRecord = z.object({
   name: Text,
   state: z.string(),
   write_date: Instant,
+  /** Empty on a row that was put into the table past Odoo. */
+  create_date: z.union([Instant, z.literal(false)]).optional(),
   client_order_ref: Text,
   origin: Text,
   amount_total: z.number(),

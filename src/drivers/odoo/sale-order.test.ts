@@ -9,6 +9,7 @@ const record = (over: Record<string, unknown> = {}) =>
     name: 'S00042',
     state: 'sale',
     write_date: '2026-11-23 10:00:00',
+    create_date: '2026-11-22 09:30:07',
     client_order_ref: 'ML-98345',
     origin: false,
     amount_total: 75_970,
@@ -94,9 +95,14 @@ describe('mapping an order of the ERP', () => {
         { lineId: 'l2', sku: 'SKU-002', quantity: '1', unitPriceMinor: 49_990 },
       ],
       confirmed: true,
+      createdAt: '2026-11-22T09:30:07.000Z',
       erp: { team: 'Web', tags: ['express'], pricelist: 'Pública', company: 'Tienda', fields: { x_store: 'Norte' } },
       rawStatus: 'sale',
     })
+  })
+
+  test.each([[false], [undefined]])('an order with the creation date %s says none', (create_date) => {
+    expect(fragmentOf({ order: record({ create_date }) })).not.toHaveProperty('createdAt')
   })
 
   test.each([

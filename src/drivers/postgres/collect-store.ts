@@ -8,6 +8,7 @@ import type { Arrival } from './order-rows.ts'
 import { planAll, wakeOutbox } from './plan.ts'
 import { keptStart } from './kept-start.ts'
 import type { Pool, PoolClient } from './pool.ts'
+import { setReusedAside } from './reused-erp-ids.ts'
 
 export async function beginCollect(pool: Pool, name: string, leaseMs: number): Promise<CollectTicket | null> {
   const { rows } = await pool.query<{ fetch_no: string; position: CollectCursor | null }>(
@@ -46,10 +47,11 @@ export interface Collecting {
 export async function storeCollected(
   client: PoolClient,
   { name, ticket, cursor }: Collecting,
-  batch: ErpBatch,
+  read: ErpBatch,
   settings: ApplySettings,
 ): Promise<Collected> {
   if (!(await holdsCursor(client, name, ticket))) throw new CollectFenced(name)
+  const batch = await setReusedAside(client, read)
   const orders = batch.orders.map((o) => ({
     channel: ODOO_CHANNEL,
     orderKey: o.fragment.orderKey,

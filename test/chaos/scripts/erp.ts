@@ -1,3 +1,4 @@
+import type { Stage } from '../stage.ts'
 import { type Act, expectedOf, perform } from '../workload.ts'
 import { type Declared, erpOrder, type ErpMade, withIncidents } from './incident.ts'
 import { delivered, erpOrders } from './marketplaces.ts'
@@ -128,18 +129,42 @@ export const erpRestored: Script = {
     await stage.eventually(async () => (await delivered(stage, 'mercadolibre:1001')) === 2, 'delivered')
     const { entries } = (await running.odoo('GET', '/admin/ledger')) as { entries: { seq: number }[] }
     const lost = await erpOrder(stage)
+    const made = Date.now()
     await stage.eventually(async () => (await delivered(stage, 'mercadolibre:1001')) === 3, 'the third is delivered')
     await stage.endCalm()
     await running.odoo('POST', '/admin/restore', { seq: entries.at(-1)?.seq })
+    // An ERP tells a creation by the second, and no restore takes less.
+    await stage.eventually(async () => Date.now() > made + 1_000, 'a second passes')
     const again: ErpMade = await erpOrder(stage, { partner: 'Otro Cliente', lines: [{ sku: 'SKU-004', quantity: 7, price: 1_000 }] })
     stage.fire('a restored ERP gave an id away again', `odoo-${again.id}`)
     stage.check(again.id === lost.id, 'the id is used again')
+    // One more beside it, under an id that nobody knows.
+    await erpOrder(stage)
+    const before = await copies(stage, lost)
     await stage.calm(...EVERYTHING)
-    await new Promise((resolve) => setTimeout(resolve, 3_000))
-    const other = await stage.rows(
-      `SELECT FROM delivery d JOIN desired w ON w.id = d.desired_id WHERE w.content::text LIKE '%SKU-004%' AND d.channel <> 'odoo' AND d.state = 'delivered'`,
+    await stage.eventually(async () => (await delivered(stage, 'mercadolibre:1001')) === 4, 'the one beside it flows')
+    const held = () =>
+      stage.rows<{ problem: string }>(
+        `SELECT problem FROM erp_quarantine WHERE erp_id = $1 AND field = 'create_date' AND resolved_at IS NULL AND seen_at > found_at`,
+        [String(again.id)],
+      )
+    const [row] = await stage.eventually(
+      async () => ((await held()).length > 0 ? held() : undefined),
+      'it is held, and again at the next reading',
     )
-    stage.check(other.length === 0, 'another order never overwrites the one that bears its id at the marketplace')
+    stage.check(row?.problem.includes('make it anew') ?? false, `the quarantine says what to do: ${row?.problem}`)
+    const other = await stage.rows(
+      `SELECT FROM delivery d JOIN desired w ON w.id = d.desired_id WHERE w.content::text LIKE '%SKU-004%' AND d.channel <> 'odoo'`,
+    )
+    stage.check(other.length === 0, 'nothing of another order is owed to a marketplace under the id of the known one')
+    const after = await copies(stage, lost)
+    stage.check(before.length > 0 && JSON.stringify(after) === JSON.stringify(before), 'the copy of the known one is as it was')
     return null
   },
+}
+
+/** Every state of the order's copy at MercadoLibre, as its ledger holds them. */
+async function copies({ running }: Stage, { id }: ErpMade): Promise<unknown[]> {
+  const { entries } = (await running.meli('GET', '/admin/ledger')) as { entries: { order?: { external_reference?: string } }[] }
+  return entries.flatMap(({ order }) => (order?.external_reference === `odoo-${id}` ? [order] : []))
 }

@@ -86,6 +86,18 @@ export const BROKEN_ERPS: Broken<MemoryErpWorld>[] = [
       })),
   },
   {
+    breaks: 'Fragment.createdAt: it never moves',
+    red: ['an order says when it was created, and no change moves that'],
+    make: () =>
+      changed((erp) => ({
+        async readOrders(...all) {
+          const batch = await erp.readOrders(...all)
+          const orders = batch.orders.map((one) => ({ ...one, fragment: { ...one.fragment, createdAt: one.fragment.version ?? '' } }))
+          return { ...batch, orders }
+        },
+      })),
+  },
+  {
     breaks: 'ErpBatch.missing: ids that were asked for and are not readable',
     red: ['one bad record waits for a person and the rest of the batch flows'],
     make: () => changed((erp) => ({ readOrders: async (...all) => ({ ...(await erp.readOrders(...all)), missing: [] }) })),
