@@ -37,6 +37,8 @@ const CHANNEL = 'paris:main'
 const claim = (): Promise<Claim[]> => outbox.claim(CHANNEL, 10)
 /** As after a failover, a restore, or a rolled back disk of which the operator told. */
 const otherCopy = () => owner.query(`UPDATE database_copy SET identity = 'rolled back'`)
+/** Beyond the margin, the timeout and the settle window of the channel. */
+const settled = () => owner.query(`UPDATE hub_clock SET shift = shift + interval '9 s'`)
 const lastLease = async (): Promise<number> => Number((await owner.query('SELECT last_value FROM lease_number')).rows[0].last_value)
 
 async function neverSent(): Promise<void> {
@@ -57,8 +59,21 @@ test('in another copy nothing is claimed before it is known, and no number is gi
   await otherCopy()
   await neverSent()
   expect(await claim()).toEqual([])
+  await settled()
   const [one] = await claim()
   expect(Number(one?.lease)).toBeGreaterThan(before + 1_000_000)
+})
+
+test('what may still be under way from before shows before anything is looked up', async () => {
+  await claim()
+  await otherCopy()
+  await claim()
+  await neverSent()
+  expect(await claim()).toEqual([])
+  await owner.query(`UPDATE hub_clock SET shift = shift + interval '7 s'`)
+  expect(await claim()).toEqual([])
+  await settled()
+  expect(await claim()).toHaveLength(1)
 })
 
 test('what this copy never sent may have been sent before it, for a day', async () => {
@@ -70,6 +85,7 @@ test('what this copy never sent may have been sent before it, for a day', async 
   })
   await otherCopy()
   await claim()
+  await settled()
   const [one] = await claim()
   const { rows: known } = await owner.query<{ at: string }>(`SELECT started_at - interval '10 minutes' AS at FROM attempt WHERE id = $1`, [
     attempt,

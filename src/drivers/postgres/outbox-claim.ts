@@ -75,6 +75,7 @@ async function claimRows(client: PoolClient, channel: Channel, limit: number, su
        WHERE d.channel = $1 AND d.state IN ('pending', 'ambiguous') AND d.due_at <= (SELECT hub_now())
          AND (d.lease_until IS NULL OR d.lease_until <= (SELECT hub_now()))
          AND d.suspect = $4 AND d.unfinished_alone < $6
+         AND NOT coalesce((SELECT c.since > hub_now() - $7 * interval '1 ms' FROM database_copy c), false)
          AND (d.state = 'ambiguous' OR (SELECT true FROM delivery a WHERE a.binding_id = d.binding_id AND a.state = 'ambiguous' LIMIT 1) IS NULL)
        ORDER BY d.due_at, d.id LIMIT $2 FOR UPDATE SKIP LOCKED
      ), claimed AS (
@@ -87,10 +88,13 @@ async function claimRows(client: PoolClient, channel: Channel, limit: number, su
             coalesce((SELECT min(o.first_sent_at) FROM delivery o WHERE o.binding_id = c.binding_id), (SELECT sends_lost_from())) AS first_sent_at, s.personal, s.key_id
      FROM claimed c JOIN binding b ON b.id = c.binding_id JOIN desired w ON w.id = c.desired_id LEFT JOIN silver_order s ON s.id = c.order_id
      ORDER BY c.due_at, c.id`,
-    [channel.id, limit, channel.timing.leaseMs, suspects, SUSPECT_AFTER, POISON_AFTER],
+    [channel.id, limit, channel.timing.leaseMs, suspects, SUSPECT_AFTER, POISON_AFTER, showsWithinMs(channel)],
   )
   return rows
 }
+
+/** After its intent a send shows within this or never; what left in the time that a restored database lost has then shown too. */
+const showsWithinMs = ({ timing }: Channel): number => timing.marginMs + timing.timeoutMs + timing.settleMs
 
 async function toClaim(row: ClaimedRow & { probe: boolean }, channel: string, personal: PersonalOfOrders): Promise<Claim> {
   const sealed = row.personal !== null && row.key_id !== null && row.order_id !== null
