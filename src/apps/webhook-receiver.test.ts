@@ -104,6 +104,15 @@ test('a route without its reader, a page of documentation and another method are
   expect((await door.app.inject({ method: 'GET', url: '/webhooks/paris' })).json()).toEqual({ error: 'not-found' })
 })
 
+test('an address that ends with a slash is ours, and what is sent to none of ours is 404 whatever its bytes', async () => {
+  await door.open({ readers: { paris: signedReader } })
+  const at = (url: string) => door.app.inject({ method: 'POST', url, headers: json, payload: 'not json' })
+  expect((await at('/webhooks/paris/')).statusCode).toBe(401)
+  expect((await door.stored()).map((row) => row.verdict)).toEqual(['bad-signature'])
+  for (const url of ['/webhooks/paris/x', '/', '/health']) expect((await at(url)).statusCode).toBe(404)
+  expect(await door.stored()).toHaveLength(1)
+})
+
 test('a flooding source gets 429 with Retry-After, once on record, and others pass', async () => {
   await door.open({ rate: { perSecond: 0.001, burst: 2 }, trustProxyHops: 1 })
   const from = (ip: string) => door.paris(`{"id":"${ip}"}`, { 'x-forwarded-for': ip })

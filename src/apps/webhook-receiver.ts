@@ -63,7 +63,8 @@ const LISTENER_LIMITS = {
   logger: false,
   // Said by the routes themselves, with Retry-After.
   return503OnClosing: false,
-  routerOptions: { maxParamLength: 200 },
+  // A person who gives a sender the address may end it with a slash.
+  routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
 } satisfies FastifyHttpOptions<RawServerDefault>
 
 const MAX_CONNECTIONS = 4_000
@@ -77,6 +78,9 @@ export function buildReceiver(options: ReceiverOptions & { trustProxyHops: numbe
     frameworkErrors: (_error, _request, reply: FastifyReply) => void reply.code(400).send({ error: 'malformed' }),
   })
   app.server.maxConnections = MAX_CONNECTIONS
+  // Whatever is sent to no route of ours is not found, also where it cannot be parsed.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => done(null, body))
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not-found' }))
   // Fastify's own answer repeats the message of the error.
   app.setErrorHandler((error: FastifyError, _request, reply) => {
