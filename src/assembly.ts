@@ -17,6 +17,7 @@ import { PARIS_STATUSES } from './drivers/paris/order.ts'
 import { parisWebhooks } from './drivers/paris/webhook.ts'
 import { postgresAuditChain } from './drivers/postgres/audit-reader.ts'
 import { accountsAdded, syncChannels } from './drivers/postgres/channels.ts'
+import { knowDatabase } from './drivers/postgres/database-copy.ts'
 import { postgresEventBus } from './drivers/postgres/event-bus.ts'
 import { postgresFetchAttempts } from './drivers/postgres/fetch-attempts.ts'
 import { postgresInbox } from './drivers/postgres/inbox.ts'
@@ -50,6 +51,7 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
   const pools = poolsOf(databaseUrl, log, seams)
   const { worker, ingest } = pools
   const config = withAccounts(given, await accountsAdded(worker, 'mercadolibre'))
+  await knowDatabase(worker)
   const channels = channelsOf(config)
   const sealed = sealerOf(config)
   const vault = personalVault(worker, sealed)

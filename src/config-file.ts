@@ -142,10 +142,19 @@ const WebhookSettings = z
   .prefault({})
 
 const days = z.number().int().min(1).max(36_500).nullable()
+/** An order that is not paid or held yet still needs its buyer. */
+const FEWEST_DAYS_OF_A_BUYER = 30
 
 const RetentionSettings = z
   .strictObject({
-    personal: days.default(730).describe('Days since an order last changed until the key of its buyer’s fields is deleted'),
+    personal: z
+      .number()
+      .int()
+      .min(FEWEST_DAYS_OF_A_BUYER)
+      .max(36_500)
+      .nullable()
+      .default(730)
+      .describe('Days since an order last changed until the key of its buyer’s fields is deleted'),
     raw: days.default(90).describe('Days until the bytes of a webhook go; its digest and what was read from it stay'),
     'other-text': days.default(90).describe('Days until another system’s words about a request go; its code and our summary stay'),
     unchanged: days.default(30).describe('Days until looks of the hub that found an order unchanged go, with their attempts'),

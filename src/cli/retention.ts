@@ -37,7 +37,8 @@ interface Line {
 async function retention(context: CliContext, { class: only = [...RETENTION_CLASSES], yes, reason, json }: Options): Promise<void> {
   const { retentionDays } = runningConfig(context).file
   const lines = await withDesk(context, async (desk) => {
-    const due = await Promise.all(only.map((name) => dueLine(desk, name, retentionDays[name])))
+    const due: Line[] = []
+    for (const name of only) due.push(await dueLine(desk, name, retentionDays[name]))
     return yes ? run(context, desk, due, reason) : due
   })
   const say = (): void => {

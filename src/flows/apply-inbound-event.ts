@@ -36,29 +36,25 @@ async function apply(claim: ClaimedEvent, ports: ApplyPorts, signal: AbortSignal
   if (ticket === null) return wait(claim, ports, { delayMs: 500, gate: { kind: 'untested' } }) // another process fetches the same thing; its answer may be older than this event
   const fetched = await fetch(claim, ticket, ports, signal)
   if (typeof fetched === 'string') return fetched
-  if (await isForgotten(claim, fetched, ports)) {
+  const forgottenForMs = await forgotten(claim, fetched, ports)
+  if (forgottenForMs !== null) {
     await ports.store.releaseFetch(ticket)
-    return wait(claim, ports, { delayMs: FORGOTTEN_MS, gate: { kind: 'healthy' } })
+    return wait(claim, ports, { delayMs: forgottenForMs, gate: { kind: 'healthy' } })
   }
   const applied = await ports.store.applyEvent(claim, ticket, fetched)
   if (applied.kind === 'refetch') return wait(claim, ports, { delayMs: 0, gate: { kind: 'healthy' } })
   return applied.kind
 }
 
-/** How soon an order is asked for again that the hub made and does not know: the ERP is read meanwhile. */
-const FORGOTTEN_MS = 3_000
-
 // After a restore the marketplace may show what the hub made of an ERP order that it has not read again: taken for a sale it would go into the ERP once more.
-async function isForgotten({ channel }: ClaimedEvent, { fragments }: Fetched, { store }: ApplyPorts): Promise<boolean> {
-  const references = fragments.flatMap(({ identifiers }) =>
+async function forgotten({ channel }: ClaimedEvent, { fragments }: Fetched, { store }: ApplyPorts): Promise<number | null> {
+  const named = fragments.flatMap(({ identifiers }) =>
     identifiers.filter(({ kind, value }) => kind === 'reference' && isOurReference(value)),
   )
-  return (
-    references.length > 0 &&
-    (await store.isForgotten(
-      channel,
-      references.map(({ value }) => value),
-    ))
+  if (named.length === 0) return null
+  return store.forgottenForMs(
+    channel,
+    named.map(({ value }) => value),
   )
 }
 

@@ -49,8 +49,11 @@ export interface OrderStore {
   applyEvent(claim: ClaimedEvent, ticket: FetchTicket, fetched: Fetched): Promise<Applied>
   /** The same for what the answer to our own send showed. `refetch`: a newer fetch number was drawn meanwhile, and its fetch tells more. */
   applyTold(ticket: FetchTicket, fetched: Fetched): Promise<Applied>
-  /** Of references of ours at a channel, whether one is of an order that a restored database does not know yet: the ERP has to be read first. */
-  isForgotten(channel: string, references: readonly string[]): Promise<boolean>
+  /**
+   * Of references of ours at a channel: milliseconds to wait where one is of an order that a restored database does not know yet, since the ERP has to be
+   * read first; else null.
+   */
+  forgottenForMs(channel: string, references: readonly string[]): Promise<number | null>
   /** Draws the collector's fetch number under the cursor's lease; null while another process collects. */
   beginCollect(cursorName: string, leaseMs: number): Promise<CollectTicket | null>
   /** Where a hub without a configured start begins to read the ERP: `spanMs` before it was first asked, and the same ever after. ISO instant. */

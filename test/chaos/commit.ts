@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { packageRoot } from '../../src/home.ts'
 
-/** The commit that is checked out, with `+` where files differ from it; `unknown` outside of a clone. */
+/** Outside of a clone. */
+export const NO_COMMIT = 'unknown'
+
+/** The commit that is checked out, with `+` where files differ from it; `NO_COMMIT` outside of a clone. */
 export function commitOf(): string {
   try {
     const git = (...args: string[]): string => execFileSync('git', args, { cwd: packageRoot, encoding: 'utf8', stdio: 'pipe' }).trim()
@@ -10,6 +13,6 @@ export function commitOf(): string {
       (git('status', '--porcelain', '--', 'src', 'simulators', 'test', 'migrations') === '' ? '' : '+')
     )
   } catch {
-    return 'unknown'
+    return NO_COMMIT
   }
 }

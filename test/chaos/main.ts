@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { setup } from '../support/global-setup.ts'
 import { cataloguePlans } from './catalogue.ts'
-import { commitOf } from './commit.ts'
+import { commitOf, NO_COMMIT } from './commit.ts'
 import { fullPlans, gatePlans } from './matrix-plans.ts'
 import type { Plan, RunRecord } from './plan.ts'
 import { readRecord, readRecords } from './records.ts'
@@ -80,9 +80,10 @@ function chosen(values: Chosen): Plan[] {
   return text === undefined ? plans : plans.filter((plan) => plan.id.includes(text) || plan.row === text || plan.title.includes(text))
 }
 
-/** What is not yet green on record with the commit that is checked out. */
+/** What is not yet green on record with the commit that is checked out; all of it where files differ from that. */
 function notYetGreen(plans: readonly Plan[]): Plan[] {
   const commit = commitOf()
+  if (commit === NO_COMMIT || commit.endsWith('+')) return [...plans]
   const records = readRecords()
   const isGreen = (record: RunRecord | undefined): boolean => record?.result === 'green' && record.commit === commit
   return plans.filter((plan) => !isGreen(records.get(plan.id)))

@@ -1,22 +1,27 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../src/home.ts'
 import { RunRecord } from './plan.ts'
 
 const FOLDER = join(packageRoot, 'out', 'chaos')
 
-/** Keeps the record of a run as `out/chaos/<id>.json`, in place of the one before. */
+/** Keeps the record of a run as `out/chaos/<id>.json`, in place of the one before; whole or not at all. */
 export function keepRecord(record: RunRecord): void {
   mkdirSync(FOLDER, { recursive: true })
-  writeFileSync(join(FOLDER, `${record.plan.id}.json`), `${JSON.stringify(record, null, 2)}\n`)
+  const path = join(FOLDER, `${record.plan.id}.json`)
+  writeFileSync(`${path}.new`, `${JSON.stringify(record, null, 2)}\n`)
+  renameSync(`${path}.new`, path)
 }
 
-/** The last record of every scenario that ran here, by its id. */
+/** The last record of every scenario that ran here, by its id. One that cannot be read, of another version of the harness, counts as none. */
 export function readRecords(): Map<string, RunRecord> {
   if (!existsSync(FOLDER)) return new Map()
   const read = readdirSync(FOLDER)
     .filter((name) => name.endsWith('.json'))
-    .map((name) => readRecord(join(FOLDER, name)))
+    .flatMap((name) => {
+      const parsed = RunRecord.safeParse(JSON.parse(readFileSync(join(FOLDER, name), 'utf8')))
+      return parsed.success ? [parsed.data] : []
+    })
   return new Map(read.map((record) => [record.plan.id, record]))
 }
 

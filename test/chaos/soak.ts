@@ -5,7 +5,7 @@ import { setup } from '../support/global-setup.ts'
 import type { AuditReport } from './auditor/audit.ts'
 import { reportText } from './auditor/report.ts'
 import { commitOf } from './commit.ts'
-import { breachesOf, judged } from './judge.ts'
+import { breachesOf, judged, missing } from './judge.ts'
 import { Plan, type RunRecord } from './plan.ts'
 import { keepRecord } from './records.ts'
 import { type Fleet, startFleet } from './soak-nodes.ts'
@@ -39,6 +39,7 @@ interface Options {
 async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
   const server = await ownServer()
   const began = performance.now()
+  const commit = commitOf()
   const plan = Plan.parse({ id: 'soak', row: 'soak', title: `soak of ${minutes} min`, script: 'soak', seed })
   const stage = await openStage(plan, { hub: { database: () => server.clone() } })
   const fleet = await startFleet(stage)
@@ -63,7 +64,7 @@ async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
     const report = await judged(stage.running, expectedOf(made), SETTLE_MS)
     const state = { made, fleet, samples, restarts: restarts.count }
     const record = recordOf(plan, state, report)
-    keepRecord({ ...record, seconds: Math.round((performance.now() - began) / 1_000) })
+    keepRecord({ ...record, commit, seconds: Math.round((performance.now() - began) / 1_000) })
     say(`\n${reportText(report)}\n${tableOf(record, samples)}`)
     return record.result === 'green' ? 0 : 1
   } finally {
@@ -105,16 +106,16 @@ function progressOf({ made, fleet, samples, restarts }: State, until: number): s
   return `${left} s left: ${ordersOf(made)} orders, ${fleet.kills} kills, ${fleet.stops} freezes, ${restarts} restarts, ${samples.taken} samples, ${bad}`
 }
 
-function recordOf(plan: Plan, { made, fleet, samples, restarts }: State, report: AuditReport): RunRecord {
+function recordOf(plan: Plan, { made, fleet, samples, restarts }: State, report: AuditReport): Omit<RunRecord, 'commit'> {
   const problems = [
     ...(report.breaches.length === 0 ? [] : [reportText(report)]),
+    ...missing(report, expectedOf(made)),
     ...samples.breaches,
     ...(fleet.kills === 0 ? ['no node was killed: the run proves nothing'] : []),
   ]
   return {
     plan,
     at: new Date().toISOString(),
-    commit: commitOf(),
     seconds: 0,
     result: problems.length === 0 ? 'green' : 'red',
     problems,
@@ -134,7 +135,7 @@ function recordOf(plan: Plan, { made, fleet, samples, restarts }: State, report:
   }
 }
 
-function tableOf({ figures, breaches }: RunRecord, samples: Samples): string {
+function tableOf({ figures, breaches }: Pick<RunRecord, 'figures' | 'breaches'>, samples: Samples): string {
   const rows = Object.entries({ ...figures, 'breaches in samples': samples.breaches.length, 'breaches at the end': sum(breaches) })
   const why = isLong(samples) ? ['(a frozen or killed node held the longest transaction)'] : []
   return [...rows.map(([name, value]) => `${name.padEnd(30)} ${value}`), ...why, ...samples.breaches.slice(0, 20), ''].join('\n')

@@ -6,11 +6,13 @@ import { currentTraceparent } from '../../telemetry.ts'
 import { type ApplySettings, applyArrivals } from './order-apply.ts'
 import type { Arrival } from './order-rows.ts'
 import { planAll, wakeOutbox } from './plan.ts'
+import { knowDatabase } from './database-copy.ts'
 import { keptStart } from './kept-start.ts'
 import type { Pool, PoolClient } from './pool.ts'
 import { setReusedAside } from './reused-erp-ids.ts'
 
 export async function beginCollect(pool: Pool, name: string, leaseMs: number): Promise<CollectTicket | null> {
+  await knowDatabase(pool)
   const { rows } = await pool.query<{ fetch_no: string; position: CollectCursor | null }>(
     `INSERT INTO cursor AS c (name, fetch_no, lease_until, tried_at) VALUES ($1, nextval('fetch_number'), hub_now() + $2 * interval '1 ms', hub_now())
      ON CONFLICT (name) DO UPDATE SET fetch_no = nextval('fetch_number'), lease_until = excluded.lease_until, tried_at = hub_now()

@@ -3,11 +3,9 @@ import { cloneDatabase, type TestDatabase } from '../../../test/support/database
 import { aChannel } from '../../../test/support/flow-fixtures.ts'
 import { type Rows, rowsOf } from '../../../test/support/rows.ts'
 import type { Claim } from '../../ports/outbox.ts'
-import { postgresOrderStore } from './order-store.ts'
+import { forgottenForMs } from './database-copy.ts'
 import { postgresOutbox, type PostgresOutbox } from './outbox.ts'
-import { personalVault } from './personal.ts'
 import { connect, type Pool } from './pool.ts'
-import { sealer } from './sealed-column.ts'
 
 let database: TestDatabase
 let owner: Pool
@@ -61,7 +59,7 @@ test('in another copy nothing is claimed before it is known, and no number is gi
   expect(await claim()).toEqual([])
   await settled()
   const [one] = await claim()
-  expect(Number(one?.lease)).toBeGreaterThan(before + 1_000_000)
+  expect(Number(one?.lease)).toBeGreaterThan(before + 1_000_000_000)
 })
 
 test('what may still be under way from before shows before anything is looked up', async () => {
@@ -92,21 +90,50 @@ test('what this copy never sent may have been sent before it, for a day', async 
   ])
   expect(one?.wanted.firstSentAt).toBe(known[0]?.at)
   await owner.query(`UPDATE hub_clock SET shift = '25 hours'`)
-  await neverSent()
+  await neverSent() // made a day later: nothing of it can have been sent before
   expect((await claim()).map(({ wanted }) => wanted.firstSentAt)).toContain(null)
 })
 
-test('an order that bears our reference and that a restored copy does not know yet is forgotten, not a sale', async () => {
-  const vault = personalVault(worker, sealer({ kekId: 'test', key: new Uint8Array(32).fill(7) }))
-  const store = postgresOrderStore(worker, { plan: { channels: [aChannel(CHANNEL)], rules: [] }, vault, maxTries: 12 })
-  const forgotten = (...references: string[]): Promise<boolean> => store.isForgotten(CHANNEL, references)
+test('an order that bears our reference and that a restored copy does not know is waited for until the ERP was read', async () => {
+  const forgotten = (...references: string[]): Promise<number | null> => forgottenForMs(worker, CHANNEL, references)
   await claim()
-  expect(await forgotten('ODOO-13')).toBe(false) // nothing was restored: it is somebody else's
+  expect(await forgotten('ODOO-13')).toBeNull() // nothing was restored: it is somebody else's
   await otherCopy()
   await claim()
-  expect(await forgotten('ODOO-13')).toBe(true)
+  expect(await forgotten('ODOO-13')).toBe(3_000)
+  await owner.query(`UPDATE hub_clock SET shift = '1 minute'`)
+  expect(await forgotten('ODOO-13')).toBeGreaterThan(14_000)
   const orderId = await rows.order({ identifiers: [{ kind: 'reference', value: 'ODOO-13' }] })
   await rows.binding({ orderId, channel: CHANNEL, reference: 'odoo-13-g2' })
-  expect(await forgotten('ODOO-13', 'ODOO-13-G2')).toBe(false)
-  expect(await forgotten('ODOO-13', 'ODOO-14')).toBe(true)
+  expect(await forgotten('ODOO-13', 'ODOO-13-G2')).toBeNull()
+  expect(await forgotten('ODOO-13', 'ODOO-14')).not.toBeNull()
+  await rows.cursor('erp-orders')
+  expect(await forgotten('ODOO-14')).toBeNull()
+})
+
+test('what waited for longer than a day is still looked up, and a second loss does not shorten the first', async () => {
+  await claim()
+  await neverSent()
+  await rows.attempt({ deliveryId: (await owner.query<{ id: string }>('SELECT id FROM delivery')).rows[0]?.id ?? '', channel: CHANNEL })
+  const lostFrom = async () => (await owner.query<{ at: string }>('SELECT lost_from AS at FROM database_copy')).rows[0]?.at
+  await otherCopy()
+  await claim()
+  const first = await lostFrom()
+  await owner.query(`UPDATE hub_clock SET shift = '3 days'`)
+  const [one] = await claim()
+  expect([one?.wanted.firstSentAt, typeof first]).toEqual([first, 'string'])
+  await otherCopy()
+  await claim()
+  expect(await lostFrom()).toBe(first)
+})
+
+test('a second database of the server is another copy, and a table that was loaded anew too', async () => {
+  const identity = async () => (await owner.query<{ i: string }>('SELECT database_identity() AS i')).rows[0]?.i
+  const first = await identity()
+  expect(first).toMatch(/^\d+\/[0-9A-F]{8}\/\d+\/\d+$/)
+  const other = await cloneDatabase()
+  const elsewhere = connect({ url: other.migratorUrl, role: null, max: 1, applicationName: 'copy-test' })
+  expect((await elsewhere.query<{ i: string }>('SELECT database_identity() AS i')).rows[0]?.i).not.toBe(first)
+  await elsewhere.end()
+  await other.drop()
 })

@@ -13,6 +13,7 @@ const BY_STATE: Record<string, string> = {
   '42501': `the login of the database lacks a right, or a role of the hub; ${MIGRATE}`,
   '42P01': `the database has not the hub's tables; ${MIGRATE}`,
   '42703': `the tables of the database are of another release; ${MIGRATE}`,
+  '42883': `the functions of the database are of another release; ${MIGRATE}`,
 }
 
 /** What is wrong with the database, and how to mend it, in one line; undefined for every error that is not about its set-up or its absence. */

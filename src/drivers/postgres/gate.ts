@@ -1,4 +1,5 @@
 import type { GateEffect } from '../../core/delivery.ts'
+import { knowDatabase } from './database-copy.ts'
 import type { Pool, PoolClient, Queryable } from './pool.ts'
 
 /** How a channel's gate stands, shared by every worker: `closed` circuit is the healthy state. */
@@ -119,7 +120,7 @@ export async function openGate(client: PoolClient, channel: string, limit: numbe
     [channel],
   )
   const gate = rows[0]
-  if (gate && !gate.known) await client.query('SELECT know_database()')
+  if (gate && !gate.known) await knowDatabase(client)
   if (!gate?.admits || gate.known === false) return { most: 0, probe: false }
   return { most: Math.max(0, Math.min(limit, gate.tested ? 1 : limit, Math.floor(gate.tokens))), probe: gate.tested }
 }

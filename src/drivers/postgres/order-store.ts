@@ -10,6 +10,7 @@ import {
   storeStock,
   unseenErpVersions,
 } from './collect-store.ts'
+import { forgottenForMs } from './database-copy.ts'
 import { applyFetched, type FetchedItem } from './apply-fetched.ts'
 import { grouped } from './group.ts'
 import type { ApplySettings } from './order-apply.ts'
@@ -37,7 +38,7 @@ export function postgresOrderStore(pool: Pool, settings: ApplySettings): OrderSt
       if (!(await stakeFetch(pool, ticket))) return { kind: 'refetch' }
       return fetches.add({ claim: null, ticket, fetched, traceparent: currentTraceparent() ?? null })
     },
-    isForgotten: (channel, references) => isForgotten(pool, channel, references),
+    forgottenForMs: (channel, references) => forgottenForMs(pool, channel, references),
     beginCollect: (name, leaseMs) => beginCollect(pool, name, leaseMs),
     collectStart: (spanMs) => collectStart(pool, spanMs),
     storeCollected: (name, ticket, batch, cursor) =>
@@ -80,15 +81,4 @@ async function stakeFetch(pool: Pool, ticket: FetchTicket): Promise<boolean> {
     [ticket.channel, ticket.resource, ticket.fetchNo],
   )
   return rowCount === 1
-}
-
-async function isForgotten(pool: Pool, channel: string, references: readonly string[]): Promise<boolean> {
-  const { rows } = await pool.query<{ forgotten: boolean }>(
-    `SELECT sends_lost_from() IS NOT NULL AND EXISTS (
-       SELECT FROM unnest($2::text[]) AS r(reference)
-       WHERE NOT EXISTS (SELECT FROM identifier i WHERE i.value = upper(r.reference) AND i.kind = 'reference')
-         AND NOT EXISTS (SELECT FROM binding b WHERE b.channel = $1 AND b.reference = lower(r.reference))) AS forgotten`,
-    [channel, references],
-  )
-  return rows[0]?.forgotten ?? false
 }

@@ -85,7 +85,7 @@ async function claimRows(client: PoolClient, channel: Channel, limit: number, su
      )
      SELECT c.id, c.binding_id, c.lease, c.state, c.tries, c.max_tries, c.version, c.generation, c.traceparent, c.order_id,
             b.reference, b.external_id, w.content,
-            coalesce((SELECT min(o.first_sent_at) FROM delivery o WHERE o.binding_id = c.binding_id), (SELECT sends_lost_from())) AS first_sent_at, s.personal, s.key_id
+            coalesce((SELECT min(o.first_sent_at) FROM delivery o WHERE o.binding_id = c.binding_id), sends_lost_from(b.created_at)) AS first_sent_at, s.personal, s.key_id
      FROM claimed c JOIN binding b ON b.id = c.binding_id JOIN desired w ON w.id = c.desired_id LEFT JOIN silver_order s ON s.id = c.order_id
      ORDER BY c.due_at, c.id`,
     [channel.id, limit, channel.timing.leaseMs, suspects, SUSPECT_AFTER, POISON_AFTER, showsWithinMs(channel)],

@@ -69,7 +69,9 @@ test('the buyer of an order that is still worked on stays, whatever its age', as
   const [waiting, told, quiet] = [await orderWithBuyer(), await orderWithBuyer(), await orderWithBuyer()]
   const bindingId = await rows.binding({ orderId: waiting, channel: CHANNEL })
   await rows.delivery({ orderId: waiting, channel: CHANNEL, bindingId, state: 'pending' })
-  await rows.inbound({ orderId: told, state: 'pending' })
+  // As it arrives: an event is tied to its order when it ends.
+  await owner.query(`UPDATE silver_order SET origin = $2, order_key = '4711' WHERE id = $1`, [told, CHANNEL])
+  await rows.inbound({ orderKey: '4711', state: 'pending' })
   await days(DAYS + 1)
   expect(await run('personal')).toBe(1)
   expect(await valuesOf('SELECT id AS value FROM silver_order WHERE erased_at IS NOT NULL')).toEqual([quiet])
@@ -87,14 +89,16 @@ test('bytes go and their digest stays; those of a waiting event stay', async () 
 })
 
 test('words of others go; what an attempt came to stays, and one under way is left alone', async () => {
-  const event = await rows.inbound()
+  const event = await rows.inbound({ state: 'applied' })
   await rows.attempt({ inboundId: event, theirText: 'theirs', summary: 'ours' })
   await rows.attempt({ inboundId: event, theirText: 'theirs', outcome: null })
+  await rows.attempt({ inboundId: await rows.inbound(), theirText: 'of what waits', summary: 'ours' })
   await days(DAYS + 1)
   expect(await run('other-text')).toBe(1)
   expect(await valuesOf(`SELECT coalesce(their_text, '-') || ' ' || coalesce(summary, '-') AS value FROM attempt ORDER BY id`)).toEqual([
     '- ours',
     'theirs -',
+    'of what waits ours',
   ])
 })
 
@@ -112,6 +116,14 @@ test('a look that found nothing new goes with its attempts and its request; ever
   expect(await valuesOf(`SELECT id AS value FROM attempt WHERE inbound_event_id = ${event}`)).toEqual([])
   expect(await valuesOf('SELECT count(*)::int AS value FROM inbound_request')).toEqual([3])
   expect(await valuesOf(`SELECT flow AS value FROM conservation WHERE taken <> accounted AND flow <> 'erp'`)).toEqual([])
+})
+
+test('a look that found nothing new stays with what it resolved', async () => {
+  const { event } = await oneOfEach()
+  const dead = await rows.inbound({ state: 'dead' })
+  await owner.query(`UPDATE inbound_event SET resolved_by = $1 WHERE id = $2`, [event, dead])
+  await days(DAYS + 1)
+  expect(await run('unchanged')).toBe(0)
 })
 
 test('more than a window goes window by window, and a second run finds nothing', async () => {
