@@ -4,8 +4,7 @@ import { type Simulator, startWorld, type World } from './isolation-world.ts'
 // Does a marketplace that takes orders and never answers slow down the other one? The same load runs with and without the fault, in pairs;
 // the p95 of the healthy marketplace from due to acknowledged may grow by at most a fifth (median of the pairs). The load is real: orders
 // confirmed in odoo-sim, collected and delivered by `rosh worker`. BENCH_ROUNDS (pairs, 7), BENCH_SECONDS (of load a round, 20: of fewer
-// orders the p95 is a matter of luck) and
-// BENCH_FAULTY (mercadolibre or paris) change it.
+// orders the p95 is a matter of luck) and BENCH_FAULTY (mercadolibre or paris) change it.
 
 const LIMIT = 1.2
 const BURST = 300
