@@ -1,4 +1,4 @@
--- Retention: what has stood long enough to go, by class, and its going. A class is a kind of data with a time of its own (`retention` of hub.yaml).
+-- Retention: what has stood long enough to go, by class, and its going. A class is a kind of data with a time of its own (`retentionDays` of hub.yaml).
 -- Nothing that is still worked on is due, whatever its age.
 CREATE VIEW retention_due AS
 SELECT 'personal' AS class, s.id, s.updated_at AS since

@@ -19,8 +19,11 @@ export function readRecords(): Map<string, RunRecord> {
   const read = readdirSync(FOLDER)
     .filter((name) => name.endsWith('.json'))
     .flatMap((name) => {
-      const parsed = RunRecord.safeParse(JSON.parse(readFileSync(join(FOLDER, name), 'utf8')))
-      return parsed.success ? [parsed.data] : []
+      try {
+        return [readRecord(join(FOLDER, name))]
+      } catch {
+        return []
+      }
     })
   return new Map(read.map((record) => [record.plan.id, record]))
 }

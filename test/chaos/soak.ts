@@ -5,7 +5,7 @@ import { setup } from '../support/global-setup.ts'
 import type { AuditReport } from './auditor/audit.ts'
 import { reportText } from './auditor/report.ts'
 import { commitOf } from './commit.ts'
-import { breachesOf, judged, missing } from './judge.ts'
+import { breachesOf, type Expected, judged, missing } from './judge.ts'
 import { Plan, type RunRecord } from './plan.ts'
 import { keepRecord } from './records.ts'
 import { type Fleet, startFleet } from './soak-nodes.ts'
@@ -61,7 +61,7 @@ async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
       every(15_000, isOver, () => Promise.resolve(say(progressOf({ made, fleet, samples, restarts: restarts.count }, until)))),
     ])
     say('settling')
-    const report = await judged(stage.running, expectedOf(made), SETTLE_MS)
+    const report = await judged(stage.running, expectedAfter(made), SETTLE_MS)
     const state = { made, fleet, samples, restarts: restarts.count }
     const record = recordOf(plan, state, report)
     keepRecord({ ...record, commit, seconds: Math.round((performance.now() - began) / 1_000) })
@@ -79,6 +79,9 @@ interface State {
   samples: Samples
   restarts: number
 }
+
+/** Orders are cancelled at any moment here, also in the second in which they were made. */
+const expectedAfter = (made: Made): Expected => ({ ...expectedOf(made), cancelled: made.erp.filter((order) => order.cancelled).length })
 
 const ordersOf = (made: Made): number => made.erp.length + made.purchases.length + made.paris.length
 
@@ -109,7 +112,7 @@ function progressOf({ made, fleet, samples, restarts }: State, until: number): s
 function recordOf(plan: Plan, { made, fleet, samples, restarts }: State, report: AuditReport): Omit<RunRecord, 'commit'> {
   const problems = [
     ...(report.breaches.length === 0 ? [] : [reportText(report)]),
-    ...missing(report, expectedOf(made)),
+    ...missing(report, expectedAfter(made)),
     ...samples.breaches,
     ...(fleet.kills === 0 ? ['no node was killed: the run proves nothing'] : []),
   ]
