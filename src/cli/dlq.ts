@@ -9,6 +9,7 @@ import type { BadMarketplace } from '../flows/marketplace-filter.ts'
 import { replayDeadLetter } from '../flows/replay-dead-letter.ts'
 import { countFrom } from './count.ts'
 import { type CliContext, CliError, conclude, type Failure, type Outcome, type Register } from './context.ts'
+import { spreadsheetOf } from './spreadsheet.ts'
 import { operatorAtTerminal, recordedRead, withDesk } from './with-desk.ts'
 import { printWrapped } from './wrapped.ts'
 
@@ -42,12 +43,15 @@ function filterOf({ marketplace, cause, since }: Filter): { marketplace: string 
 }
 
 function registerList(dlq: Command, context: CliContext): void {
-  filtered(dlq.command('list').description('list dead letters, oldest first')).action(async (options: Filter) => {
+  const list = filtered(dlq.command('list').description('list dead letters, oldest first'))
+  list.option('--csv', 'print them for a spreadsheet').action(async (options: Filter & { csv?: boolean }) => {
+    if (options.csv && options.json) throw new CliError('bad-input', '--csv and --json exclude each other')
     const filter = filterOf(options)
+    const most = options.csv ? MOST_IN_SPREADSHEET : MOST_LISTED
     const [list, depth] = await withDesk(context, (desk) =>
       recordedRead(
         desk,
-        () => Promise.all([listDeadLetters(filter, MOST_LISTED, desk), deadLetterDepth(desk.deadLetters)]),
+        () => Promise.all([listDeadLetters(filter, most, desk), deadLetterDepth(desk.deadLetters)]),
         ([listed]) => ({
           tool: 'rosh dlq list',
           scopeUsed: 'metrics.read',
@@ -57,6 +61,7 @@ function registerList(dlq: Command, context: CliContext): void {
       ),
     )
     if (list.kind !== 'listed') throw badFilter(list, options)
+    if (options.csv) return printSpreadsheet(list, context)
     const data = { depth, letters: list.letters, total: list.total }
     const isFiltered = Object.values(filter).some((value) => value !== null)
     conclude(context, options.json, {
@@ -74,6 +79,22 @@ function registerList(dlq: Command, context: CliContext): void {
 }
 
 const MOST_LISTED = 200
+const MOST_IN_SPREADSHEET = 10_000
+
+function printSpreadsheet({ letters, total }: { letters: readonly DeadLetter[]; total: number }, context: CliContext): void {
+  const rows = letters.map(({ table, id, known, channel, cause, tries, diedAt, summary }) => ({
+    id: outboxIdOf(table, id),
+    order: known,
+    channel,
+    cause,
+    died_at: diedAt,
+    tries,
+    summary,
+  }))
+  context.print(spreadsheetOf(['id', 'order', 'channel', 'cause', 'died_at', 'tries', 'summary'], rows).trimEnd())
+  if (total > letters.length)
+    context.progress(`the oldest ${letters.length} of ${total} are in it; --cause, --marketplace and --since narrow it`)
+}
 
 function printLetters(letters: readonly DeadLetter[], context: CliContext): void {
   for (const { table, id, known, channel, cause, summary, diedAt } of letters) {

@@ -127,6 +127,7 @@ const homes: Record<string, string[]> = {
   'fastify|fastify-[^/]+|@fastify/[^/]+': ['^src/apps/'],
   '@modelcontextprotocol/[^/]+': ['^src/apps/mcp-server(/|\\.)', '^src/cli/'],
   commander: ['^src/cli/', '^src/main\\.ts$'],
+  'csv-stringify': ['^src/cli/'],
   '@opentelemetry/(sdk|exporter|instrumentation)[^/]*': ['^src/main\\.ts$'],
 }
 

@@ -54,6 +54,11 @@ describe('the rosh command against a running hub', () => {
   test('dlq list counts; a replay puts back, and a second one is refused', async () => {
     expect(await rosh('dlq', 'list')).toMatch(/^1 dead letters of 1 orders\n {2}outbox-\d+ +ML-4711 +sku-unknown /)
     for (const line of printed.slice(0, -1)) expect(line.length).toBeLessThanOrEqual(80)
+    printed = []
+    expect(await rosh('dlq', 'list', '--csv')).toMatch(
+      /^\ufeffid,order,channel,cause,died_at,tries,summary\r\noutbox-\d+,ML-4711,mercadolibre:1001,sku-unknown,2/,
+    )
+    await expect(rosh('dlq', 'list', '--csv', '--json')).rejects.toThrow(/--csv and --json exclude each other/)
     const id = /outbox-\d+/.exec(printed.join('\n'))?.[0] ?? ''
     await running.halt()
     expect(await rosh('dlq', 'replay', id, '--reason', 'test')).toContain(`${id} is pending again`)

@@ -20,7 +20,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   { id: 'R11', title: 'Each listener serves its own routes alone' },
   { id: 'R12', title: 'Addresses that arrive as data lead to no private network' },
   { id: 'R13', title: 'No SQL is built from values' },
-  { id: 'R14', title: 'Spreadsheet cells are inert', later: 'there is no spreadsheet export' },
+  { id: 'R14', title: 'Spreadsheet cells are inert' },
   { id: 'R15', title: 'One log entry is one line' },
   { id: 'R16', title: 'Tokens are sealed in their place, and their keys rotate' },
   { id: 'R17', title: 'API tokens are stored as digests, end and can be revoked' },
