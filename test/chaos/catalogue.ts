@@ -1,5 +1,6 @@
 // Over 300 lines because every row of the failure catalogue stands in this one table, so that none is silently missing.
 import type { FaultName } from './faults.ts'
+import { olderCommit } from './older-build.ts'
 import type { Action, Failpoint, Plan, Profile, Victim } from './plan.ts'
 import { roleOf } from './matrix-plans.ts'
 
@@ -12,8 +13,8 @@ export interface CatalogueRow {
   scenarios: readonly Scenario[]
   /** Why nothing of it runs, or what of it does not. */
   not?: string
-  /** What the machine must be for it. */
-  needs?: 'root'
+  /** What the machine must be, or the copy of the repository have, for it. */
+  needs?: keyof typeof MET
 }
 
 interface Scenario {
@@ -45,7 +46,6 @@ const run = (script: string, what: string, ...seeds: number[]): Scenario[] =>
   (seeds.length > 0 ? seeds : [1]).map((seed) => ({ script, what, seed }))
 
 const TARGETS = ['mercadolibre', 'paris', 'odoo']
-const NO_SECOND_RELEASE = 'there is one release of the hub: no older binary to run beside it'
 
 /** Every row of the failure catalogue; a row without a scenario says why. */
 export const CATALOGUE: readonly CatalogueRow[] = [
@@ -357,12 +357,27 @@ export const CATALOGUE: readonly CatalogueRow[] = [
     holds: 'I1-I3; lock < 1 s',
     scenarios: run('migratedUnderLoad', 'migrated under load'),
   },
-  { row: 'S2', inject: 'old and new binary together', holds: 'I1-I3', scenarios: [], not: NO_SECOND_RELEASE },
+  {
+    row: 'S2',
+    inject: 'old and new binary together',
+    holds: 'I1-I3',
+    scenarios: [1, 2].map((seed) => ({
+      script: 'twoBuilds',
+      what: seed % 2 ? 'the older one dies' : 'the newer one dies',
+      seed,
+      victim: at('after-send-before-response', 'kill', { nth: 2 }),
+    })),
+    needs: 'history',
+  },
   {
     row: 'S3',
     inject: 'old binary on the new schema',
     holds: 'I1-I3',
-    scenarios: run('migratedUnderLoad', 'the present binary on the next schema', 2),
+    scenarios: [
+      ...run('migratedUnderLoad', 'the present binary on the next schema', 2),
+      { script: 'olderAlone', what: 'the build before the newest migration', victim: at('after-send-before-response', 'kill', { nth: 2 }) },
+    ],
+    needs: 'history',
   },
   { row: 'B1', inject: 'broker redelivery', holds: 'no effect', scenarios: [], not: 'not in this version: the bus is PostgreSQL' },
   { row: 'B2', inject: 'broker outage', holds: 'no effect', scenarios: [], not: 'not in this version: the bus is PostgreSQL' },
@@ -431,6 +446,12 @@ export function cataloguePlans(): Plan[] {
   )
 }
 
+/** Whether its scenarios can run here. */
 export function isRunnable({ needs }: CatalogueRow): boolean {
-  return needs === undefined || process.getuid?.() === 0
+  return needs === undefined || MET[needs]()
+}
+
+const MET = {
+  root: (): boolean => process.getuid?.() === 0,
+  history: (): boolean => olderCommit() !== null,
 }

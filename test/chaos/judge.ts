@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { RunningHub } from '../support/running-hub.ts'
 import { type AuditReport, audit } from './auditor/audit.ts'
+import type { Witness } from './witness.ts'
 
 export interface Expected {
   erpToMarketplace: number
@@ -11,11 +12,18 @@ export interface Expected {
   incidents?: string | null
   /** Row of the failure catalogue that was injected: it takes out what it must, and nothing else. */
   row?: string
+  /** A node was frozen or held up on purpose, which is row R2 whatever else was injected. */
+  heldUp?: boolean
+  /** What the run left beside ledgers and tables. */
+  witness?: Witness
 }
 
 const POLL_MS = 100
 /** A double that is on its way arrives within this: longer than a simulator takes for a create. */
 const LATE_MS = 300
+/** Nodes that start and scenarios beside this one take the processor for longer than 250 ms. What a transaction must never wait for, a call to another
+ * system, is seen at the call itself. */
+const LONGEST_TRANSACTION_MS = 2_500
 
 /**
  * The auditor's word once everything ended and it finds nothing more to say, or after the deadline: a double never goes away, a lost order
@@ -23,6 +31,7 @@ const LATE_MS = 300
  */
 export async function judged(running: RunningHub, expected: Expected, forMs: number): Promise<AuditReport> {
   const end = Date.now() + forMs
+  const { witness } = expected
   const ask = (): Promise<AuditReport> =>
     audit({
       databaseUrl: running.database.migratorUrl,
@@ -30,7 +39,10 @@ export async function judged(running: RunningHub, expected: Expected, forMs: num
       hubFile: join(running.home, 'hub.yaml'),
       incidents: expected.incidents ?? null,
       quietSeconds: 0,
-      scenarios: expected.row === undefined ? [] : [expected.row],
+      scenarios: [...(expected.row === undefined ? [] : [expected.row]), ...(expected.heldUp ? ['R2'] : [])],
+      ...(witness
+        ? { samples: witness.samples, canaries: witness.canaries, scan: witness.logs(), longestTransactionMs: LONGEST_TRANSACTION_MS }
+        : {}),
     })
   for (;;) {
     await untilQuiet(running, end)

@@ -1,5 +1,6 @@
 // `npm run chaos`: runs scenarios of the failure catalogue on the real hub and lets the auditor judge them.
 import { parseArgs } from 'node:util'
+import { z } from 'zod'
 import { setup } from '../support/global-setup.ts'
 import { cataloguePlans } from './catalogue.ts'
 import { commitOf, NO_COMMIT } from './commit.ts'
@@ -10,6 +11,7 @@ import { writeReliabilityPage } from './reliability-page.ts'
 import { runCounted } from './run-all.ts'
 import { isProven, mutantTable, runMutants } from './run-mutants.ts'
 import { progressLine, resultTable } from './table.ts'
+import { exitCodeOf, UsageError, wholeNumber } from './usage.ts'
 
 const HELP = `npm run chaos -- [what] [options]
 
@@ -29,7 +31,7 @@ Options:
   --help            this text
 
 Each scenario leaves out/chaos/<id>.json: seed, schedule, faults that fired with what was in flight, breaches. The exit code is 1 when one is red:
-a breach, an assertion, or a fault that never fired with an order in flight.
+a breach, an assertion, or a fault that never fired with an order in flight; 2 when an option is wrong.
 `
 
 async function main(): Promise<number> {
@@ -52,20 +54,26 @@ async function main(): Promise<number> {
     process.stdout.write(HELP)
     return 0
   }
+  const named = (['gate', 'full', 'catalogue', 'mutants', 'replay', 'report'] as const).filter((what) => values[what] !== undefined)
+  if (named.length > 1) throw new UsageError(`--${named.join(' and --')} exclude each other`)
+  const parallel = wholeNumber('parallel', values.parallel, [1, MOST_PARALLEL])
   if (values.report) return report()
-  if (values.mutants) return proveMutants(Number(values.parallel), values.only)
+  if (values.mutants) return proveMutants(parallel, values.only)
   const plans = chosen(values)
+  if (plans.length === 0) throw new UsageError(`--only: no scenario of those has "${values.only}"`)
   if (values.list) {
     for (const plan of plans) process.stdout.write(`${plan.id.padEnd(10)} ${plan.row.padEnd(5)} ${plan.title}\n`)
     return 0
   }
   const left = values.resume ? notYetGreen(plans) : plans
-  if (plans.length > 0 && left.length === 0) {
+  if (left.length === 0) {
     process.stdout.write(`all ${plans.length} scenarios are green on record\n`)
     return 0
   }
-  return run(left, Number(values.parallel))
+  return run(left, parallel)
 }
+
+const MOST_PARALLEL = 64
 
 interface Chosen {
   full?: boolean | undefined
@@ -90,9 +98,18 @@ function notYetGreen(plans: readonly Plan[]): Plan[] {
 }
 
 function plansOf({ replay, full, catalogue }: Chosen): Plan[] {
-  if (replay !== undefined) return [readRecord(replay).plan]
+  if (replay !== undefined) return [recorded(replay)]
   if (full) return [...cataloguePlans(), ...fullPlans()]
   return catalogue ? cataloguePlans() : gatePlans()
+}
+
+function recorded(path: string): Plan {
+  try {
+    return readRecord(path).plan
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error)
+    throw new UsageError(`--replay: "${path}" is no record of a scenario: ${why}`)
+  }
 }
 
 function report(): number {
@@ -126,4 +143,4 @@ async function withServer<T>(work: () => Promise<T>): Promise<T> {
 }
 
 process.stdout.on('error', () => process.exit(0)) // a reader that closed the pipe has seen enough
-process.exitCode = await main()
+process.exitCode = await exitCodeOf(main)

@@ -24,9 +24,9 @@ export function writeReliabilityPage(): string[] {
   const missing: string[] = []
   const plans = cataloguePlans()
   const lines = CATALOGUE.flatMap((entry) => {
-    const { row, inject, holds, not } = entry
+    const { row, inject, holds, not, needs } = entry
     const mine = entry.scenarios.length === 0 || !isRunnable(entry) ? [] : plans.splice(0, entry.scenarios.length)
-    if (mine.length === 0) return [`| ${row} | ${inject} | ${holds} | - | - | ${not ?? 'needs root'} | - | - | - |`]
+    if (mine.length === 0) return [`| ${row} | ${inject} | ${holds} | - | - | ${not ?? `needs ${needs}`} | - | - | - |`]
     return mine.map((plan) => {
       const record = records.get(plan.id)
       if (!record) missing.push(plan.id)

@@ -4,15 +4,13 @@ import { runAll, runCounted, type RunOptions } from './run-all.ts'
 
 export interface MutantResult {
   mutant: MutantCase['mutant']
-  mustBreak: readonly string[]
+  mustBreak: MutantCase['mustBreak']
   control: RunRecord
-  /** The runs with the mistake, up to the first that the auditor caught. */
+  /** The runs with the mistake, up to the one by which the auditor had named all that must break. */
   runs: RunRecord[]
-  /** Kinds of breaches that the auditor named in the run that was caught. */
-  caughtBy: string[]
 }
 
-/** Runs every mutant until the auditor names one of its breaches, and the same scenario without the mistake. */
+/** Runs every mutant until the auditor has named all that it must break, and the same scenario without the mistake. */
 export async function runMutants(options: Pick<RunOptions, 'onRecord' | 'parallel'>, only?: readonly string[]): Promise<MutantResult[]> {
   const cases = mutantCases().filter((one) => only === undefined || only.includes(one.mutant))
   const controls = await runCounted(
@@ -22,36 +20,39 @@ export async function runMutants(options: Pick<RunOptions, 'onRecord' | 'paralle
   const results = cases.map((one, at): MutantResult => {
     const control = controls[at]
     if (!control) throw new Error('a control that never ran')
-    return { ...one, control, runs: [], caughtBy: [] }
+    return { ...one, control, runs: [] }
   })
-  for (let round = 0; results.some((one) => one.caughtBy.length === 0); round++) {
+  for (let round = 0; !results.every(isCaught); round++) {
     const open = results.flatMap((result, at) => {
       const plan = cases[at]?.plans[round]
-      return plan && result.caughtBy.length === 0 ? [{ result, plan }] : []
+      return plan && !isCaught(result) ? [{ result, plan }] : []
     })
     if (open.length === 0) break
     const records = await runAll(
       open.map(({ plan }) => plan),
       options,
     )
-    for (const [at, { result }] of open.entries()) judge(result, records[at])
+    for (const [at, { result }] of open.entries()) result.runs.push(...records.slice(at, at + 1))
   }
   return results
 }
 
-function judge(result: MutantResult, record: RunRecord | undefined): void {
-  if (!record) return
-  result.runs.push(record)
-  result.caughtBy = Object.keys(record.breaches).filter((kind) => result.mustBreak.includes(kind))
+/** Whether every group of what it must break was named in one of its runs. */
+export function isCaught({ mustBreak, runs }: MutantResult): boolean {
+  const named = runs.flatMap((record) => Object.keys(record.breaches))
+  return mustBreak.every((group) => group.some((kind) => named.includes(kind)))
 }
 
-export const isProven = (result: MutantResult): boolean => result.control.result === 'green' && result.caughtBy.length > 0
+export const isProven = (result: MutantResult): boolean => result.control.result === 'green' && isCaught(result)
 
 export function mutantTable(results: readonly MutantResult[]): string {
   const rows = results.map((one) => {
     const found = one.runs.map((record) => Object.keys(record.breaches).join(' ') || 'nothing').join(' | ')
     const verdict = isProven(one) ? 'caught' : 'NOT CAUGHT'
-    return `${one.mutant.padEnd(21)} ${one.mustBreak.join(' or ').padEnd(17)} ${found.padEnd(34)} ${one.control.result.padEnd(8)} ${verdict}`
+    return `${one.mutant.padEnd(21)} ${one.mustBreak
+      .map((group) => group.join(' or '))
+      .join(', ')
+      .padEnd(17)} ${found.padEnd(34)} ${one.control.result.padEnd(8)} ${verdict}`
   })
   const caught = results.filter(isProven).length
   const head = `${'mutant'.padEnd(21)} ${'must break'.padEnd(17)} ${'the auditor found'.padEnd(34)} control`

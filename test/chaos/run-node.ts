@@ -7,6 +7,7 @@ import { mutated } from './mutants/mutants.ts'
 import { runBatchTxnWorker } from './mutants/ref-batch-txn.ts'
 import { type RunningRole, startRole } from './node-roles.ts'
 import { MUTANTS, ROLES } from './plan.ts'
+import { witnessCalls, witnessedLog } from './witness.ts'
 import { watchAnswers, watchedPool, withFailpoints } from './watched-hub.ts'
 
 const NodePlan = z.object({
@@ -18,6 +19,8 @@ const NodePlan = z.object({
   mutant: z.enum(MUTANTS).nullable(),
   /** Added to this process's own clock, which decides nothing. */
   clockAheadMs: z.number(),
+  /** Folder of what it leaves for the auditor. */
+  witness: z.string(),
 })
 export type NodePlan = z.infer<typeof NodePlan>
 
@@ -30,10 +33,12 @@ const LONGEST_STOP_MS = 10_000
 const plan = NodePlan.parse(JSON.parse(process.env.CHAOS_NODE ?? '{}'))
 if (plan.clockAheadMs !== 0) moveClock(plan.clockAheadMs)
 const points = failpoints(plan.point)
+const witnessed = witnessedLog(plan.witness, `${plan.role} ${process.pid}`)
+witnessCalls(plan.witness)
 const log = {
-  info: () => {},
-  warn: () => {},
+  ...witnessed,
   error: (fields: Record<string, unknown>, message: string) => {
+    witnessed.error(fields, message)
     if (!quiet) process.stderr.write(`${message} ${String(fields.err)}\n`)
   },
 }

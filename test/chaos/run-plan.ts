@@ -49,7 +49,7 @@ async function runInto(record: RunRecord): Promise<void> {
     if (expected !== null) {
       stage.note('judged')
       const forMs = plan.mutant === null ? LONGEST_MS : LONGEST_WITH_A_MISTAKE_MS
-      const report = await judged(stage.running, { ...expected, row: plan.row }, forMs)
+      const report = await judged(stage.running, { ...expected, row: plan.row, heldUp: isHeldUp(plan), witness: stage.witness }, forMs)
       record.orders = report.checked
       record.breaches = breachesOf(report)
       record.problems.push(...missing(report, expected))
@@ -65,6 +65,8 @@ async function runInto(record: RunRecord): Promise<void> {
     await stage.close()
   }
 }
+
+const isHeldUp = ({ victim }: Plan): boolean => victim?.action === 'stop' || victim?.action === 'delay'
 
 /** What was planned and did not happen with an order in flight: without it the run proves nothing. */
 function unfired({ plan, fired }: Stage): string[] {

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { assemble, type Hub } from '../../src/assembly.ts'
+import { packageRoot } from '../../src/home.ts'
 import { type Between, type HubOptions, type RunningHub, startHub, until } from '../support/running-hub.ts'
 import { failpoints, type PointPlan } from './failpoints.ts'
 import { SEEN_TABLE } from './mutants/dedup-before-enqueue.ts'
@@ -13,7 +13,9 @@ import { Fired, type Plan, type Role, seeded } from './plan.ts'
 import type { NodePlan } from './run-node.ts'
 import { type TcpProxy, tcpProxy } from './tcp-proxy.ts'
 import { yamlOf, type YamlChanges } from './stage-yaml.ts'
+import { knownTransactions } from './watched-calls.ts'
 import { fewConnections, watchedPool, withFailpoints } from './watched-hub.ts'
+import { openWitness, type Witness, witnessedLog } from './witness.ts'
 
 type More = {
   port?: number
@@ -21,6 +23,8 @@ type More = {
   role?: Role
   /** A process of its own whatever the action. */
   apart?: boolean
+  /** Folder of another build, which it runs. */
+  build?: string
 }
 
 export interface StageOptions {
@@ -52,6 +56,7 @@ export interface VictimNode {
 export interface Stage {
   plan: Plan
   running: RunningHub
+  witness: Witness
   /** Draws of the plan's seed. */
   random(): number
   link(name: Between): TcpProxy
@@ -98,14 +103,17 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
     ]),
   )
   const yaml = yamlOf([['IDEMPOTENT', String(plan.profile === 'idempotent-key')], ...(options.yaml ?? [])])
+  const witness = openWitness()
   const running = await startHub({
     services: [],
     yaml,
     between,
     altered: (hub) => mutated(hub, plan.mutant),
-    seams: { pool: fewConnections },
+    seams: { pool: (pool) => knownTransactions(fewConnections(pool)) },
+    log: witnessedLog(witness.folder, 'calm nodes'),
     ...options.hub,
   })
+  await witness.watch(running.database, running.hub.config)
   const children: VictimNode[] = []
   const calm: RunningRole[] = []
   const atEnd: { when: 'before' | 'after'; act: () => unknown }[] = []
@@ -115,6 +123,7 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
   const stage: Stage = {
     plan,
     running,
+    witness,
     random: seeded(plan.seed),
     link(name) {
       const proxy = proxies.get(name)
@@ -165,6 +174,7 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
       await Promise.all(children.map((node) => node.end()))
       for (const proxy of proxies.values()) proxy.set({ kind: 'none' })
       await end('before')
+      await witness.stop()
       await running.stop()
       await end('after')
       await Promise.all([...proxies.values()].map((proxy) => proxy.close()))
@@ -212,7 +222,7 @@ async function startVictim(stage: Stage, point: Partial<PointPlan> | null, more:
   const inProcess = !more.apart && planned !== null && (planned.action === 'throw' || planned.action === 'delay')
   const node = inProcess
     ? await victimHere(stage, { role, planned, port: more.port ?? 0 })
-    : await victimProcess(stage, {
+    : await victimProcess(stage, more.build ?? packageRoot, {
         role,
         env: running.env,
         databaseUrl: running.database.url,
@@ -220,8 +230,11 @@ async function startVictim(stage: Stage, point: Partial<PointPlan> | null, more:
         point: planned,
         mutant: plan.mutant,
         clockAheadMs: more.clockAheadMs ?? 0,
+        witness: stage.witness.folder,
       })
-  stage.note(`${role} started${planned ? `, ${planned.action} at ${planned.point} #${planned.nth}` : ''}`)
+  stage.note(
+    `${role} ${more.build ? 'of the older build ' : ''}started${planned ? `, ${planned.action} at ${planned.point} #${planned.nth}` : ''}`,
+  )
   return {
     ...node,
     fired: async (forMs = PATIENCE_MS) => {
@@ -249,8 +262,8 @@ async function victimHere(stage: Stage, what: { role: Role; planned: PointPlan; 
   return { port: role.port, pid: undefined, end, isFrozen: () => false, resume: () => {}, signal: () => {}, exited: new Promise(() => {}) }
 }
 
-async function victimProcess(stage: Stage, plan: NodePlan): Promise<Node> {
-  const program = fileURLToPath(new URL('run-node.ts', import.meta.url))
+async function victimProcess(stage: Stage, build: string, plan: NodePlan): Promise<Node> {
+  const program = join(build, 'test', 'chaos', 'run-node.ts')
   const child = spawn(process.execPath, [program], {
     env: {
       PATH: process.env.PATH,

@@ -7,6 +7,7 @@ import type { Marketplace } from '../../src/ports/marketplace.ts'
 import type { Outbox } from '../../src/ports/outbox.ts'
 import type { Target, Wanted } from '../../src/ports/target.ts'
 import type { Failpoints } from './failpoints.ts'
+import { knownTransactions } from './watched-calls.ts'
 
 /** How long a request has been under way when the point between sending and the answer comes; simulators answer later than this. */
 const UNDER_WAY_MS = 30
@@ -21,7 +22,7 @@ export function fewConnections(pool: Pool): Pool {
 
 /** A pool whose transactions pass a failpoint between their last statement and COMMIT. */
 export function watchedPool(pool: Pool, points: Failpoints): Pool {
-  return new Proxy(fewConnections(pool), {
+  return new Proxy(knownTransactions(fewConnections(pool)), {
     get(target, name) {
       if (name === 'connect') return async () => watchedClient(await target.connect(), points)
       const value: unknown = Reflect.get(target, name)

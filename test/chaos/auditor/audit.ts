@@ -10,7 +10,7 @@ import { endedOnce, noStaleFinish } from './checks/leases.ts'
 import { onlyOwnedFieldsChange } from './checks/owned-fields.ts'
 import { requestsAreAccountedFor } from './checks/requests.ts'
 import { retriesHold } from './checks/retries.ts'
-import { transactionsAreShort } from './checks/transactions.ts'
+import { longestTransaction, transactionsAreShort } from './checks/transactions.ts'
 import { checkIncident, type Incident, type IncidentResult, readIncidents } from './incidents.ts'
 import { isExcepted } from './run-record.ts'
 import { timelineOf } from './timeline.ts'
@@ -27,6 +27,8 @@ export interface AuditReport {
   invariants: number
   /** How each of I1 to I15 was judged: how many breaches, or why it was not judged whole. */
   judged: Record<Invariant, { breaches: number; excepted: number; note: string | null }>
+  /** Milliseconds of the oldest transaction that a sampler saw; null without one. */
+  longestTransactionMs: number | null
   /** Of the declared ones: as declared, and put right by a person since. */
   incidents: { declared: number; ok: number; repaired: number }
   breaches: Breach[]
@@ -76,6 +78,7 @@ export function judge(world: World, input: Pick<AuditInput, 'incidents'>): { rep
       unequal: count('unequal'),
       invariants: breaches.length - count('lost') - count('doubled') - count('unequal') - count('incident'),
       judged: judgedOf(breaches, excepted, world),
+      longestTransactionMs: longestTransaction(world),
       incidents: incidentsOf(results),
       breaches,
       replay: replayOf(world),
@@ -104,7 +107,7 @@ function everyInvariant(world: World): Breach[] {
 
 function isExceptedHere(found: Breach, { record }: World): boolean {
   const invariant = invariantOf(found)
-  return invariant !== null && record !== null && isExcepted(invariant, found.at, record)
+  return invariant !== null && record !== null && isExcepted({ invariant, field: found.field, at: found.at }, record)
 }
 
 function judgedOf(breaches: readonly Breach[], excepted: readonly Breach[], world: World): AuditReport['judged'] {

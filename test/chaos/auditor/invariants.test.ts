@@ -155,7 +155,10 @@ describe('the auditor names the invariant and the order', () => {
       return { order: 'rosh worker pid 4711', args: await samples({ kind: 'sessions', at: at(1), sessions: [session] }) }
     },
     async I9() {
-      return { order: 'channel paris:main', args: await samples(...[0, 5, 10, 15, 20].map((seconds) => channels(seconds, true))) }
+      return {
+        order: 'channel paris:main',
+        args: await samples(...Array.from({ length: 11 }, (_, i) => 2 * i).map((seconds) => channels(seconds, true))),
+      }
     },
     async I10() {
       const { name, delivery } = await anOrder()
@@ -273,6 +276,26 @@ describe('the auditor names the invariant and the order', () => {
     const args = await samples(old)
     expect(await run(...args, '--scenario', 'D3')).toMatchObject({ code: 0, out: expect.stringContaining('1 excepted') })
     expect(await run(...args, '--scenario', 'D5')).toMatchObject({ code: 1 })
+    expect(await run(...args, '--longest-transaction', '6000')).toMatchObject({ code: 0 })
+    expect(await run(...(await samples(old, { kind: 'frozen', at: at(0), until: at(3) })))).toMatchObject({ code: 0 })
+    expect(await run(...(await samples(old, { kind: 'frozen', at: at(2), until: at(3) })))).toMatchObject({ code: 1 })
+    const call: Sample = { kind: 'call', at: at(2), system: 'paris:main', request: '4711', openTransactions: 1 }
+    expect(await run(...(await samples(call)), '--scenario', 'D3')).toMatchObject({ code: 1 })
+  }, 60_000)
+
+  test('of an intent through a limit that a sample showed; not through one that was lifted before', async () => {
+    const { rows } = await sql(`SELECT min(started_at) AS first FROM attempt WHERE purpose = 'send' AND channel = 'mercadolibre:1001'`)
+    const around = (ms: number): string => new Date(Date.parse(rows[0].first) + ms).toISOString()
+    const limited = (ms: number, limitedUntil: string | null): Sample => ({
+      kind: 'channels',
+      at: around(ms),
+      channels: [{ id: 'mercadolibre:1001', delivered: 0, due: 1, circuitOpenedAt: null, pausedAt: null, limitedUntil }],
+    })
+    const { code, out } = await run(...(await samples(limited(-9_000, around(5_000)), limited(-8_000, around(5_000)))))
+    expect(code).toBe(1)
+    expect(out).toMatch(/^I10 .*through the limit of mercadolibre:1001/m)
+    const lifted = [limited(-9_000, around(5_000)), limited(-8_000, around(5_000)), limited(-7_000, null)]
+    expect(await run(...(await samples(...lifted)))).toMatchObject({ code: 0 })
   }, 60_000)
 
   test('with the seed and the command that makes the run again', async () => {

@@ -18,6 +18,8 @@ export interface AuditInput {
   record?: string | null
   /** A sampler's file (`sample-file.ts`): without it I8 and I9 are not judged, I10 to I12 by the tables alone. */
   samples?: string | null
+  /** I8: a transaction of this many milliseconds is too long; 250 unless given, more where many hubs share a processor. */
+  longestTransactionMs?: number
   /** Planted strings (`checks/canaries.ts`) to look for beside those of the ledgers. */
   canaries?: string | null
   /** Logs and tool outputs, text files. */
@@ -42,6 +44,7 @@ export interface World {
   hub: HubTables
   record: (Pick<RunRecord, 'scenarios' | 'faultyChannels' | 'lostWindow'> & Partial<RunRecord>) | null
   samples: Sample[]
+  longestTransactionMs: number
   canaries: Canaries
   files: readonly string[]
   /** What changed after this instant is not judged yet. Milliseconds since the epoch. */
@@ -54,6 +57,8 @@ export interface World {
   /** What people call a silver order. */
   nameOf(orderId: string): string
 }
+
+const LONGEST_TRANSACTION_MS = 250
 
 export async function readWorld(input: AuditInput): Promise<World> {
   const { odoo, meli, paris } = input.ledgers
@@ -79,6 +84,7 @@ export async function worldOf(input: AuditInput, readLines: () => Lines): Promis
     hub,
     record: recordOf(input),
     samples: readSamples(input.samples ?? null),
+    longestTransactionMs: input.longestTransactionMs ?? LONGEST_TRANSACTION_MS,
     canaries: readCanaries(input.canaries ?? null),
     files: input.scan ?? [],
     quietSince,

@@ -196,7 +196,8 @@ const ROWS = 1_000_000
 
 /** D6: a million deliveries; a claim reads by an index, and new orders still come through. */
 export const manyRows = onOwnServer(async (stage, server) => {
-  const { running } = stage
+  const { running, witness } = stage
+  await witness.endSamples()
   await stage.calm('worker', 'subscriber')
   const size = { erp: 2, purchases: 0, paris: 0, changes: 0 }
   await perform(stage, workloadOf(stage.plan.seed, size))

@@ -9,8 +9,10 @@ import { connect } from '../../../src/drivers/postgres/pool.ts'
 import { packageRoot } from '../../../src/home.ts'
 import { emptyDatabase } from '../../support/database.ts'
 import { LONGEST_LEASE_MS } from '../node-roles.ts'
+import { olderBuild } from '../older-build.ts'
+import type { Role } from '../plan.ts'
 import type { Stage } from '../stage.ts'
-import { expectedOf, perform, SMALL, workloadOf } from '../workload.ts'
+import { expectedOf, perform, SMALL, workloadOf, type WorkloadSize } from '../workload.ts'
 import type { Script } from './script.ts'
 import { bought } from './webhooks.ts'
 
@@ -105,13 +107,54 @@ function nextMigrations(): string {
   return folder
 }
 
-/** Samples how long any session of the hub has waited for a lock. */
-function longestLock(stage: Stage): { end(): Promise<number> } {
+/**
+ * S2: the build before the newest migration works beside this one, as while an upgrade is under way. A worker of one dies with an order in hand,
+ * by the seed the older one's or this one's; only a worker of the other is left to take it over.
+ */
+export const twoBuilds: Script = {
+  async run(stage) {
+    const build = olderBuild(join(stage.running.home, 'older-build'))
+    const older = (role: Role) => stage.victim(null, { role, build })
+    const olderDies = stage.plan.seed % 2 === 1
+    const [receiver, node] = await Promise.all([
+      older('receiver'),
+      stage.victim({}, olderDies ? { build } : {}),
+      older('subscriber'),
+      older('reconciler'),
+      stage.calm('subscriber', 'reconciler'),
+    ])
+    await stage.callbackTo(receiver.port)
+    const made = await perform(stage, workloadOf(stage.plan.seed, UPGRADE))
+    await node.fired()
+    await (olderDies ? stage.calm('worker') : older('worker'))
+    return expectedOf(made)
+  },
+}
+
+/** S3: the build before the newest migration works alone on the schema of this one, and a worker of it dies. */
+export const olderAlone: Script = {
+  async run(stage) {
+    const build = olderBuild(join(stage.running.home, 'older-build'))
+    const older = (role: Role) => stage.victim(null, { role, build })
+    const [receiver, node] = await Promise.all([older('receiver'), stage.victim({}, { build }), older('subscriber'), older('reconciler')])
+    await stage.callbackTo(receiver.port)
+    const made = await perform(stage, workloadOf(stage.plan.seed, UPGRADE))
+    await node.fired()
+    await older('worker')
+    return expectedOf(made)
+  },
+}
+
+const UPGRADE: WorkloadSize = { erp: 10, purchases: 4, paris: 2, changes: 0 }
+
+/** Samples how long any session of the hub has waited for a lock; by the hub's own login, since PostgreSQL tells nobody else. */
+function longestLock({ running }: Stage): { end(): Promise<number> } {
+  const pool = connect({ url: running.database.url, role: null, max: 1, applicationName: 'lock watch' })
   let longest = 0
   let isOver = false
   const sampling = (async () => {
     while (!isOver) {
-      const rows = await stage.rows<{ ms: number }>(
+      const { rows } = await pool.query<{ ms: number }>(
         `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - query_start) * 1000), 0)::int AS ms FROM pg_stat_activity
          WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name LIKE 'rosh%'`,
       )
@@ -123,6 +166,7 @@ function longestLock(stage: Stage): { end(): Promise<number> } {
     async end() {
       isOver = true
       await sampling
+      await pool.end()
       return longest
     },
   }
@@ -167,8 +211,7 @@ export const greedySenders: Script = {
         (reply) => reply.arrayBuffer().then(() => reply.status),
         () => 0,
       )
-    for (let i = 0; i < 30; i++) await big(900_000)
-    const before = rssOf(node.pid)
+    const before = await settledRss(node.pid, () => big(900_000))
     const sockets = Array.from({ length: 1_000 }, () => connectSocket(node.port, '127.0.0.1').on('error', () => {}))
     const slow = Array.from({ length: 50 }, () => {
       const socket = connectSocket(node.port, '127.0.0.1').on('error', () => {})
@@ -189,6 +232,18 @@ export const greedySenders: Script = {
     await stage.callbackTo(0)
     return { erpToMarketplace: 0, marketplaceToErp: 1 }
   },
+}
+
+/** What a process needs for ordinary work, in MB: as much as its collector lets stand before the figure rises no more. */
+async function settledRss(pid: number | undefined, work: () => Promise<unknown>): Promise<number> {
+  let highest = 0
+  for (let since = 0, round = 0; since < 3 && round < 40; round++) {
+    for (let i = 0; i < 10; i++) await work()
+    const rss = rssOf(pid)
+    since = rss > highest * 1.01 ? 0 : since + 1
+    highest = Math.max(highest, rss)
+  }
+  return highest
 }
 
 function rssOf(pid: number | undefined): number {

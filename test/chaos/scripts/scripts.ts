@@ -41,6 +41,8 @@ export const SCRIPTS: Record<string, Script> = {
   wrongClock: nodes.wrongClock,
   poisonous: nodes.poisonous,
   migratedUnderLoad: nodes.migratedUnderLoad,
+  twoBuilds: nodes.twoBuilds,
+  olderAlone: nodes.olderAlone,
   migratorDies: nodes.migratorDies,
   greedySenders: nodes.greedySenders,
   auditLocked: operators.auditLocked,

@@ -4,6 +4,8 @@ import type { World } from '../world.ts'
 
 /** How long a healthy channel may have due work and complete none of it while another one fails. */
 const STALL_MS = 15_000
+/** Between two samples at most this counts: a hub's clock that was moved, or a sampler that could not look, proves no stall. */
+const MOST_BETWEEN_MS = 2_000
 
 type Channels = SampleOf<'channels'>
 type Channel = Channels['channels'][number]
@@ -15,7 +17,7 @@ export function healthyChannelsComplete({ samples, record }: World): Breach[] {
   const ids = [...new Set(series.flatMap(({ channels }) => channels.map(({ id }) => id)))].filter((id) => !faulty.includes(id))
   return ids.flatMap((id) => {
     const stall = longestStall(series, id, faulty)
-    if (stall === null || Date.parse(stall.to) - Date.parse(stall.from) < STALL_MS) return []
+    if (stall === null || stall.ms < STALL_MS) return []
     const message = `had due work from ${stall.from} to ${stall.to} and completed nothing, while ${stall.failing} failed`
     return [breach('I9', `channel ${id}`, message, { field: 'delivery.state', at: Date.parse(stall.from) })]
   })
@@ -24,6 +26,7 @@ export function healthyChannelsComplete({ samples, record }: World): Breach[] {
 interface Stall {
   from: string
   to: string
+  ms: number
   failing: string
 }
 
@@ -38,10 +41,10 @@ function longestStall(series: readonly Channels[], id: string, faulty: readonly 
       continue
     }
     if (open === null || open.delivered !== own.delivered)
-      open = { from: sample.at, to: sample.at, failing: failing.id, delivered: own.delivered }
+      open = { from: sample.at, to: sample.at, ms: 0, failing: failing.id, delivered: own.delivered }
+    open.ms += Math.min(Date.parse(sample.at) - Date.parse(open.to), MOST_BETWEEN_MS)
     open.to = sample.at
-    if (longest === null || Date.parse(open.to) - Date.parse(open.from) > Date.parse(longest.to) - Date.parse(longest.from))
-      longest = { ...open }
+    if (longest === null || open.ms > longest.ms) longest = { ...open }
   }
   return longest
 }

@@ -1,6 +1,6 @@
 import { type Breach, breach } from '../breach.ts'
 import type { AttemptRow, HubTables } from '../hub-tables.ts'
-import { samplesOf } from '../sample-file.ts'
+import { type SampleOf, samplesOf } from '../sample-file.ts'
 import { attemptText, type World } from '../world.ts'
 
 /** Codes after which the same version is never sent again by itself. */
@@ -25,6 +25,7 @@ export function retriesHold(world: World): Breach[] {
 }
 
 type Delivery = HubTables['delivery'][number]
+type Channel = SampleOf<'channels'>['channels'][number]
 
 function sentAfterRefusal(world: World, row: Delivery, sends: readonly AttemptRow[]): Breach[] {
   const putBack = world.hub.replay.filter((one) => one.delivery_id === row.id).map((one) => one.at_ms)
@@ -111,18 +112,32 @@ function shutPeriods({ samples, hub }: World): Shut[] {
     const known = shuts.get(key)
     shuts.set(key, { channel, why, fromMs: Math.min(fromMs, known?.fromMs ?? fromMs), toMs: Math.max(toMs, known?.toMs ?? toMs) })
   }
-  for (const { at, channels } of samplesOf(samples, 'channels'))
+  const series = samplesOf(samples, 'channels')
+  for (const [nth, { at, channels }] of series.entries())
     for (const one of channels) {
       const atMs = Date.parse(at)
       if (one.circuitOpenedAt !== null) see(one.id, 'circuit', Date.parse(one.circuitOpenedAt), atMs)
       if (one.pausedAt !== null) see(one.id, 'pause', Date.parse(one.pausedAt), atMs)
-      if (one.limitedUntil !== null && Date.parse(one.limitedUntil) > atMs) see(one.id, 'limit', atMs, Date.parse(one.limitedUntil))
+      if (one.limitedUntil !== null && Date.parse(one.limitedUntil) > atMs) see(one.id, 'limit', atMs, endOfLimit(one, series.slice(nth)))
     }
   for (const row of hub.channel) {
     if (row.circuit_opened_ms !== null) see(row.id, 'circuit', row.circuit_opened_ms, row.now_ms)
     if (row.paused_ms !== null) see(row.id, 'pause', row.paused_ms, row.now_ms)
   }
   return [...shuts.values()]
+}
+
+/** The instant of a limit, or the last sample that showed it before one that shows it lowered: somebody lifted it in between. */
+function endOfLimit({ id, limitedUntil }: Channel, from: readonly SampleOf<'channels'>[]): number {
+  const until = Date.parse(limitedUntil ?? '')
+  const others = from.map(({ at, channels }) => ({
+    atMs: Date.parse(at),
+    limit: channels.find((one) => one.id === id)?.limitedUntil ?? null,
+  }))
+  const changed = others.findIndex(({ limit }) => limit !== limitedUntil)
+  const next = others[changed]
+  const isLifted = next !== undefined && next.atMs < until && (next.limit === null || Date.parse(next.limit) < until)
+  return isLifted ? (others[changed - 1]?.atMs ?? until) : until
 }
 
 function orderOf(world: World, row: Delivery): string {

@@ -2,31 +2,28 @@ import { type Breach, breach } from '../breach.ts'
 import { samplesOf } from '../sample-file.ts'
 import type { World } from '../world.ts'
 
-const LONGEST_MS = 250
+/** What a node held open when it was frozen ends this soon after it woke, or after another one ended its session. */
+const AFTER_A_FREEZE_MS = 2_000
 /** PostgreSQL's own, and what tests and people open by hand. */
 const HUB = /^(rosh|order-sync-hub)/
+/** Field of a breach that is about how long, not about what was done meanwhile. */
+export const DURATION = 'pg_stat_activity'
 
 /** I8, as far as a sampler saw it: no transaction as old as that, and none open while another system is called. */
-export function transactionsAreShort({ samples }: World): Breach[] {
-  const old = samplesOf(samples, 'sessions').flatMap(({ at, sessions }) =>
-    sessions
-      .filter((one) => one.transactionMs >= LONGEST_MS && HUB.test(one.application))
-      .map((one) => ({ at, key: `${one.application} pid ${one.pid}`, session: one })),
-  )
+export function transactionsAreShort(world: World): Breach[] {
+  const old = openTransactions(world).filter((one) => one.transactionMs >= world.longestTransactionMs)
   // One breach a session: its longest.
-  const longest = [...Map.groupBy(old, (one) => one.key).values()].flatMap(
-    (seen) => seen.toSorted((a, b) => b.session.transactionMs - a.session.transactionMs)[0] ?? [],
+  const longest = [...Map.groupBy(old, (one) => `${one.application} pid ${one.pid}`)].flatMap(
+    ([key, seen]) => seen.toSorted((a, b) => b.transactionMs - a.transactionMs).map((one) => ({ ...one, key }))[0] ?? [],
   )
   return [
-    ...longest.map(({ at, key, session }) =>
-      breach(
-        'I8',
-        key,
-        `a transaction was open for ${Math.round(session.transactionMs)} ms at ${at}, ${session.state ?? 'unknown'}: ${session.query}`,
-        { field: 'pg_stat_activity', at: Date.parse(at) },
-      ),
+    ...longest.map(({ at, key, transactionMs, state, query }) =>
+      breach('I8', key, `a transaction was open for ${Math.round(transactionMs)} ms at ${at}, ${state ?? 'unknown'}: ${query}`, {
+        field: DURATION,
+        at: Date.parse(at),
+      }),
     ),
-    ...samplesOf(samples, 'call')
+    ...samplesOf(world.samples, 'call')
       .filter((call) => call.openTransactions > 0)
       .map((call) =>
         breach('I8', call.request, `${call.openTransactions} transactions were open while ${call.system} was called at ${call.at}`, {
@@ -35,4 +32,18 @@ export function transactionsAreShort({ samples }: World): Breach[] {
         }),
       ),
   ]
+}
+
+/** Milliseconds of the oldest transaction that a sampler saw, but for nodes that were frozen; null without a sampler. */
+export function longestTransaction(world: World): number | null {
+  if (samplesOf(world.samples, 'sessions').length === 0) return null
+  return Math.round(openTransactions(world).reduce((most, one) => Math.max(most, one.transactionMs), 0))
+}
+
+function openTransactions({ samples }: Pick<World, 'samples'>) {
+  const freezes = samplesOf(samples, 'frozen').map(({ at, until }) => ({ from: Date.parse(at), to: Date.parse(until) + AFTER_A_FREEZE_MS }))
+  const isFrozen = (at: string): boolean => freezes.some(({ from, to }) => Date.parse(at) >= from && Date.parse(at) <= to)
+  return samplesOf(samples, 'sessions')
+    .filter(({ at }) => !isFrozen(at))
+    .flatMap(({ at, sessions }) => sessions.filter(({ application }) => HUB.test(application)).map((session) => ({ at, ...session })))
 }
