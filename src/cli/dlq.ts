@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { CAUSE_CODES } from '../core/cause-code.ts'
 import { outboxIdOf } from '../core/identifier.ts'
 import { loggedWords } from '../core/logged-text.ts'
@@ -9,7 +9,7 @@ import type { BadMarketplace } from '../flows/marketplace-filter.ts'
 import { replayDeadLetter } from '../flows/replay-dead-letter.ts'
 import { countFrom } from './count.ts'
 import { type CliContext, CliError, conclude, type Failure, type Outcome, type Register } from './context.ts'
-import { spreadsheetOf } from './spreadsheet.ts'
+import { type Separator, spreadsheetOf } from './spreadsheet.ts'
 import { operatorAtTerminal, recordedRead, withDesk } from './with-desk.ts'
 import { printWrapped } from './wrapped.ts'
 
@@ -44,7 +44,8 @@ function filterOf({ marketplace, cause, since }: Filter): { marketplace: string 
 
 function registerList(dlq: Command, context: CliContext): void {
   const list = filtered(dlq.command('list').description('list dead letters, oldest first'))
-  list.option('--csv', 'print them for a spreadsheet').action(async (options: Filter & { csv?: boolean }) => {
+  const csv = new Option('--csv [separator]', 'print them for a spreadsheet').choices(Object.keys(SEPARATORS)).preset('comma')
+  list.addOption(csv).action(async (options: Filter & { csv?: keyof typeof SEPARATORS }) => {
     if (options.csv && options.json) throw new CliError('bad-input', '--csv and --json exclude each other')
     const filter = filterOf(options)
     const most = options.csv ? MOST_IN_SPREADSHEET : MOST_LISTED
@@ -61,7 +62,7 @@ function registerList(dlq: Command, context: CliContext): void {
       ),
     )
     if (list.kind !== 'listed') throw badFilter(list, options)
-    if (options.csv) return printSpreadsheet(list, context)
+    if (options.csv) return printSpreadsheet(list, SEPARATORS[options.csv], context)
     const data = { depth, letters: list.letters, total: list.total }
     const isFiltered = Object.values(filter).some((value) => value !== null)
     conclude(context, options.json, {
@@ -80,8 +81,14 @@ function registerList(dlq: Command, context: CliContext): void {
 
 const MOST_LISTED = 200
 const MOST_IN_SPREADSHEET = 10_000
+/** Excel splits by what the country writes: a semicolon where the comma is for decimals. */
+const SEPARATORS = { comma: ',', semicolon: ';' } as const
 
-function printSpreadsheet({ letters, total }: { letters: readonly DeadLetter[]; total: number }, context: CliContext): void {
+function printSpreadsheet(
+  { letters, total }: { letters: readonly DeadLetter[]; total: number },
+  separator: Separator,
+  context: CliContext,
+): void {
   const rows = letters.map(({ table, id, known, channel, cause, tries, diedAt, summary }) => ({
     id: outboxIdOf(table, id),
     order: known,
@@ -91,7 +98,8 @@ function printSpreadsheet({ letters, total }: { letters: readonly DeadLetter[]; 
     tries,
     summary,
   }))
-  context.print(spreadsheetOf(['id', 'order', 'channel', 'cause', 'died_at', 'tries', 'summary'], rows).trimEnd())
+  const text = spreadsheetOf(['id', 'order', 'channel', 'cause', 'died_at', 'tries', 'summary'], rows, separator)
+  context.print(text.slice(0, -1)) // its last line end is CRLF, of which printing adds the second half
   if (total > letters.length)
     context.progress(`the oldest ${letters.length} of ${total} are in it; --cause, --marketplace and --since narrow it`)
 }

@@ -8,7 +8,7 @@ export function deadLetterDepth(deadLetters: DeadLetters): Promise<Depth> {
   return deadLetters.depth()
 }
 
-const MOST_LISTED = 500
+const MOST_LISTED = 10_000
 
 export interface ListPorts {
   deadLetters: DeadLetters

@@ -79,6 +79,22 @@ function faultOf(name: string): Fault {
   return fault
 }
 
+const CHANNELS: Record<Between, string[]> = {
+  meli: ['mercadolibre:1001', 'mercadolibre:1002'],
+  paris: ['paris:main'],
+  odoo: ['odoo'],
+  postgres: [],
+}
+
+/** Channels that these faults make fail: the others must go on. */
+export function faultyChannels(names: readonly string[]): string[] {
+  return names.flatMap((name) => {
+    const fault = faultOf(name)
+    const isOfWebhooks = fault.kind === 'simulator' && fault.rules.every((rule) => rule.fault.endsWith('-webhook'))
+    return isOfWebhooks ? [] : CHANNELS[fault.system]
+  })
+}
+
 /** Faults that begin before the work does; a link's fault begins when work is under way (`beginLinkFaults`). */
 export async function beginFaults(stage: Stage): Promise<void> {
   const rules = new Map<System, Rule[]>()

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { RunningHub } from '../support/running-hub.ts'
 import { type AuditReport, audit } from './auditor/audit.ts'
-import type { Witness } from './witness.ts'
+import type { Evidence } from './evidence.ts'
 
 export interface Expected {
   erpToMarketplace: number
@@ -12,10 +12,12 @@ export interface Expected {
   incidents?: string | null
   /** Row of the failure catalogue that was injected: it takes out what it must, and nothing else. */
   row?: string
-  /** A node was frozen or held up on purpose, which is row R2 whatever else was injected. */
+  /** A node was held up inside a transaction on purpose, which is row R2 whatever else was injected. */
   heldUp?: boolean
+  /** Channels that were made to fail. */
+  faulty?: readonly string[]
   /** What the run left beside ledgers and tables. */
-  witness?: Witness
+  evidence?: Evidence
 }
 
 const POLL_MS = 100
@@ -31,7 +33,7 @@ const LONGEST_TRANSACTION_MS = 2_500
  */
 export async function judged(running: RunningHub, expected: Expected, forMs: number): Promise<AuditReport> {
   const end = Date.now() + forMs
-  const { witness } = expected
+  const { evidence } = expected
   const ask = (): Promise<AuditReport> =>
     audit({
       databaseUrl: running.database.migratorUrl,
@@ -40,9 +42,8 @@ export async function judged(running: RunningHub, expected: Expected, forMs: num
       incidents: expected.incidents ?? null,
       quietSeconds: 0,
       scenarios: [...(expected.row === undefined ? [] : [expected.row]), ...(expected.heldUp ? ['R2'] : [])],
-      ...(witness
-        ? { samples: witness.samples, canaries: witness.canaries, scan: witness.logs(), longestTransactionMs: LONGEST_TRANSACTION_MS }
-        : {}),
+      faultyChannels: expected.faulty ?? [],
+      ...(evidence ? given(evidence) : {}),
     })
   for (;;) {
     await untilQuiet(running, end)
@@ -51,6 +52,8 @@ export async function judged(running: RunningHub, expected: Expected, forMs: num
     await pause(POLL_MS * 3)
   }
 }
+
+const given = ({ samples, canaries, logs }: Evidence) => ({ samples, canaries, scan: logs(), longestTransactionMs: LONGEST_TRANSACTION_MS })
 
 // The hub looks at open orders again and again by itself; what a sweep found anew shows in what is expected.
 async function untilQuiet(running: RunningHub, end: number): Promise<void> {

@@ -1,17 +1,19 @@
 // `npm run chaos`: runs scenarios of the failure catalogue on the real hub and lets the auditor judge them.
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { CliError } from '../../src/cli/context.ts'
+import { countFrom } from '../../src/cli/count.ts'
 import { setup } from '../support/global-setup.ts'
 import { cataloguePlans } from './catalogue.ts'
 import { commitOf, NO_COMMIT } from './commit.ts'
 import { fullPlans, gatePlans } from './matrix-plans.ts'
-import type { Plan, RunRecord } from './plan.ts'
+import { MUTANTS, type Plan, type RunRecord } from './plan.ts'
 import { readRecord, readRecords } from './records.ts'
 import { writeReliabilityPage } from './reliability-page.ts'
 import { runCounted } from './run-all.ts'
 import { isProven, mutantTable, runMutants } from './run-mutants.ts'
 import { progressLine, resultTable } from './table.ts'
-import { exitCodeOf, UsageError, wholeNumber } from './usage.ts'
+import { exitCodeOf } from './usage.ts'
 
 const HELP = `npm run chaos -- [what] [options]
 
@@ -55,12 +57,13 @@ async function main(): Promise<number> {
     return 0
   }
   const named = (['gate', 'full', 'catalogue', 'mutants', 'replay', 'report'] as const).filter((what) => values[what] !== undefined)
-  if (named.length > 1) throw new UsageError(`--${named.join(' and --')} exclude each other`)
-  const parallel = wholeNumber('parallel', values.parallel, [1, MOST_PARALLEL])
+  if (named.length > 1) throw new CliError('bad-input', `--${named.join(' and --')} exclude each other`)
+  const parallel = countFrom('--parallel', values.parallel, [1, MOST_PARALLEL])
   if (values.report) return report()
+  if (values.mutants && values.list) throw new CliError('bad-input', '--mutants and --list exclude each other')
   if (values.mutants) return proveMutants(parallel, values.only)
   const plans = chosen(values)
-  if (plans.length === 0) throw new UsageError(`--only: no scenario of those has "${values.only}"`)
+  if (plans.length === 0) throw new CliError('bad-input', `--only: no scenario of those has "${values.only}"`)
   if (values.list) {
     for (const plan of plans) process.stdout.write(`${plan.id.padEnd(10)} ${plan.row.padEnd(5)} ${plan.title}\n`)
     return 0
@@ -108,7 +111,7 @@ function recorded(path: string): Plan {
     return readRecord(path).plan
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error)
-    throw new UsageError(`--replay: "${path}" is no record of a scenario: ${why}`)
+    throw new CliError('bad-input', `--replay: "${path}" is no record of a scenario: ${why}`)
   }
 }
 
@@ -128,6 +131,8 @@ async function run(plans: readonly Plan[], parallel: number): Promise<number> {
 }
 
 async function proveMutants(parallel: number, only: string | undefined): Promise<number> {
+  if (only !== undefined && !MUTANTS.some((mutant) => mutant === only))
+    throw new CliError('bad-input', `--only: there is no mutant "${only}"; there are ${MUTANTS.join(', ')}`)
   const results = await withServer(() => runMutants({ parallel, onRecord }, only === undefined ? undefined : [only]))
   process.stdout.write(mutantTable(results))
   return results.length > 0 && results.every(isProven) ? 0 : 1

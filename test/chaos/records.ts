@@ -28,6 +28,9 @@ export function readRecords(): Map<string, RunRecord> {
   return new Map(read.map((record) => [record.plan.id, record]))
 }
 
+/** Folder of what a red run left, for a person to look at. */
+export const evidenceOf = (id: string): string => join(FOLDER, 'evidence', id)
+
 export function readRecord(path: string): RunRecord {
   return RunRecord.parse(JSON.parse(readFileSync(path, 'utf8')))
 }

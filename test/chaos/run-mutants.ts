@@ -48,11 +48,9 @@ export const isProven = (result: MutantResult): boolean => result.control.result
 export function mutantTable(results: readonly MutantResult[]): string {
   const rows = results.map((one) => {
     const found = one.runs.map((record) => Object.keys(record.breaches).join(' ') || 'nothing').join(' | ')
+    const must = one.mustBreak.map((group) => group.join(' or ')).join(', ')
     const verdict = isProven(one) ? 'caught' : 'NOT CAUGHT'
-    return `${one.mutant.padEnd(21)} ${one.mustBreak
-      .map((group) => group.join(' or '))
-      .join(', ')
-      .padEnd(17)} ${found.padEnd(34)} ${one.control.result.padEnd(8)} ${verdict}`
+    return `${one.mutant.padEnd(21)} ${must.padEnd(17)} ${found.padEnd(34)} ${one.control.result.padEnd(8)} ${verdict}`
   })
   const caught = results.filter(isProven).length
   const head = `${'mutant'.padEnd(21)} ${'must break'.padEnd(17)} ${'the auditor found'.padEnd(34)} control`

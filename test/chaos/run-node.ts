@@ -7,7 +7,7 @@ import { mutated } from './mutants/mutants.ts'
 import { runBatchTxnWorker } from './mutants/ref-batch-txn.ts'
 import { type RunningRole, startRole } from './node-roles.ts'
 import { MUTANTS, ROLES } from './plan.ts'
-import { witnessCalls, witnessedLog } from './witness.ts'
+import { noteCalls, nodeLog } from './evidence.ts'
 import { watchAnswers, watchedPool, withFailpoints } from './watched-hub.ts'
 
 const NodePlan = z.object({
@@ -20,7 +20,7 @@ const NodePlan = z.object({
   /** Added to this process's own clock, which decides nothing. */
   clockAheadMs: z.number(),
   /** Folder of what it leaves for the auditor. */
-  witness: z.string(),
+  evidence: z.string(),
 })
 export type NodePlan = z.infer<typeof NodePlan>
 
@@ -33,12 +33,12 @@ const LONGEST_STOP_MS = 10_000
 const plan = NodePlan.parse(JSON.parse(process.env.CHAOS_NODE ?? '{}'))
 if (plan.clockAheadMs !== 0) moveClock(plan.clockAheadMs)
 const points = failpoints(plan.point)
-const witnessed = witnessedLog(plan.witness, `${plan.role} ${process.pid}`)
-witnessCalls(plan.witness)
+const written = nodeLog(plan.evidence, `${plan.role} ${process.pid}`)
+noteCalls(plan.evidence)
 const log = {
-  ...witnessed,
+  ...written,
   error: (fields: Record<string, unknown>, message: string) => {
-    witnessed.error(fields, message)
+    written.error(fields, message)
     if (!quiet) process.stderr.write(`${message} ${String(fields.err)}\n`)
   },
 }

@@ -1,7 +1,8 @@
 import { reportText } from './auditor/report.ts'
-import { firedAtSimulators } from './faults.ts'
-import { breachesOf, judged, missing } from './judge.ts'
-import type { Fired, Plan, RunRecord } from './plan.ts'
+import { faultyChannels, firedAtSimulators } from './faults.ts'
+import { breachesOf, type Expected, judged, missing } from './judge.ts'
+import { type Fired, type Plan, type RunRecord, WITHIN_TRANSACTIONS } from './plan.ts'
+import { evidenceOf } from './records.ts'
 import { SCRIPTS } from './scripts/scripts.ts'
 import { openStage, type Stage } from './stage.ts'
 
@@ -49,7 +50,7 @@ async function runInto(record: RunRecord): Promise<void> {
     if (expected !== null) {
       stage.note('judged')
       const forMs = plan.mutant === null ? LONGEST_MS : LONGEST_WITH_A_MISTAKE_MS
-      const report = await judged(stage.running, { ...expected, row: plan.row, heldUp: isHeldUp(plan), witness: stage.witness }, forMs)
+      const report = await judged(stage.running, judgedBy(stage, expected), forMs)
       record.orders = report.checked
       record.breaches = breachesOf(report)
       record.problems.push(...missing(report, expected))
@@ -62,11 +63,16 @@ async function runInto(record: RunRecord): Promise<void> {
     record.fired = stage.fired
     record.schedule = stage.schedule
     record.figures = stage.figures
+    // Of a run without a mistake nothing needs to be looked at again; a planted one is red on purpose.
+    if (record.problems.length > 0 && plan.mutant === null) stage.keep(evidenceOf(plan.id))
     await stage.close()
   }
 }
 
-const isHeldUp = ({ victim }: Plan): boolean => victim?.action === 'stop' || victim?.action === 'delay'
+function judgedBy({ plan, evidence }: Stage, expected: Expected): Expected {
+  const heldUp = plan.victim?.action === 'delay' && WITHIN_TRANSACTIONS.includes(plan.victim.point)
+  return { ...expected, row: plan.row, heldUp, faulty: faultyChannels(plan.faults), evidence }
+}
 
 /** What was planned and did not happen with an order in flight: without it the run proves nothing. */
 function unfired({ plan, fired }: Stage): string[] {

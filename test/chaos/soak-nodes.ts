@@ -42,7 +42,6 @@ export async function startFleet(stage: Stage): Promise<Fleet> {
       if (!one) return
       one.node.signal('SIGSTOP')
       fleet.stops += 1
-      stage.witness.frozen(ms)
       await new Promise((resolve) => setTimeout(resolve, ms))
       one.node.resume()
     },

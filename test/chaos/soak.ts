@@ -1,5 +1,6 @@
 // `npm run soak`: the hub under random kills, freezes and restarts of PostgreSQL for as long as asked, watched every second.
 import { parseArgs } from 'node:util'
+import { countFrom } from '../../src/cli/count.ts'
 import { ownServer } from '../support/own-server.ts'
 import { setup } from '../support/global-setup.ts'
 import type { AuditReport } from './auditor/audit.ts'
@@ -7,11 +8,11 @@ import { reportText } from './auditor/report.ts'
 import { commitOf } from './commit.ts'
 import { breachesOf, type Expected, judged, missing } from './judge.ts'
 import { Plan, type RunRecord } from './plan.ts'
-import { keepRecord } from './records.ts'
+import { evidenceOf, keepRecord } from './records.ts'
 import { type Fleet, startFleet } from './soak-nodes.ts'
 import { type Samples, samplesOf } from './soak-samples.ts'
 import { openStage, type Stage } from './stage.ts'
-import { exitCodeOf, wholeNumber } from './usage.ts'
+import { exitCodeOf } from './usage.ts'
 import { expectedOf, type Made, nothingMade, perform, workloadOf } from './workload.ts'
 
 const HELP = `npm run soak -- [options]
@@ -49,6 +50,7 @@ async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
   const until = Date.now() + minutes * 60_000
   const isOver = (): boolean => Date.now() > until
   const restarts = { count: 0 }
+  let isRed = true
   try {
     await Promise.all([
       every(1_000, isOver, () => samples.take()),
@@ -62,13 +64,15 @@ async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
       every(15_000, isOver, () => Promise.resolve(say(progressOf({ made, fleet, samples, restarts: restarts.count }, until)))),
     ])
     say('settling')
-    const report = await judged(stage.running, { ...expectedAfter(made), witness: stage.witness }, SETTLE_MS)
+    const report = await judged(stage.running, { ...expectedAfter(made), evidence: stage.evidence }, SETTLE_MS)
     const state = { made, fleet, samples, restarts: restarts.count }
     const record = recordOf(plan, state, report)
     keepRecord({ ...record, commit, seconds: Math.round((performance.now() - began) / 1_000) })
+    isRed = record.result === 'red'
     say(`\n${reportText(report)}\n${tableOf(record, samples)}`)
     return record.result === 'green' ? 0 : 1
   } finally {
+    if (isRed) stage.keep(evidenceOf(plan.id))
     await stage.close()
     server.end()
   }
@@ -156,9 +160,9 @@ async function main(): Promise<number> {
     return 0
   }
   const options = {
-    minutes: wholeNumber('minutes', values.minutes ?? '30', [1, 1_440]),
-    seed: wholeNumber('seed', values.seed ?? '1', [1, 999_999]),
-    perSecond: wholeNumber('per-second', values['per-second'] ?? '3', [1, 100]),
+    minutes: countFrom('--minutes', values.minutes ?? '30', [1, 1_440]),
+    seed: countFrom('--seed', values.seed ?? '1', [1, 999_999]),
+    perSecond: countFrom('--per-second', values['per-second'] ?? '3', [1, 100]),
   }
   const end = setup()
   try {

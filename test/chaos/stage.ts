@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { assemble, type Hub } from '../../src/assembly.ts'
 import { packageRoot } from '../../src/home.ts'
@@ -15,7 +15,7 @@ import { type TcpProxy, tcpProxy } from './tcp-proxy.ts'
 import { yamlOf, type YamlChanges } from './stage-yaml.ts'
 import { knownTransactions } from './watched-calls.ts'
 import { fewConnections, watchedPool, withFailpoints } from './watched-hub.ts'
-import { openWitness, type Witness, witnessedLog } from './witness.ts'
+import { openEvidence, type Evidence, nodeLog } from './evidence.ts'
 
 type More = {
   port?: number
@@ -56,7 +56,7 @@ export interface VictimNode {
 export interface Stage {
   plan: Plan
   running: RunningHub
-  witness: Witness
+  evidence: Evidence
   /** Draws of the plan's seed. */
   random(): number
   link(name: Between): TcpProxy
@@ -83,6 +83,8 @@ export interface Stage {
   rows<T extends object>(sql: string, values?: unknown[]): Promise<T[]>
   /** Waits for a condition; red with the sentence when it never comes true. */
   eventually<T>(condition: () => Promise<T>, what?: string, forMs?: number): Promise<NonNullable<T>>
+  /** Copies evidence and ledgers to a folder. */
+  keep(folder: string): void
   close(): Promise<void>
 }
 
@@ -90,30 +92,29 @@ export interface Stage {
 const PATIENCE_MS = 60_000
 
 export async function openStage(plan: Plan, options: StageOptions = {}): Promise<Stage> {
+  const evidence = openEvidence()
+  try {
+    return await stageOn(plan, options, evidence)
+  } catch (error) {
+    await evidence.stop()
+    throw error
+  }
+}
+
+async function stageOn(plan: Plan, options: StageOptions, evidence: Evidence): Promise<Stage> {
   const began = performance.now()
-  const proxies = new Map<Between, TcpProxy>()
-  const between = Object.fromEntries(
-    (options.links ?? []).map((name) => [
-      name,
-      async (port: number) => {
-        const proxy = await tcpProxy(port)
-        proxies.set(name, proxy)
-        return proxy.port
-      },
-    ]),
-  )
+  const { proxies, between } = proxiesBefore(options.links ?? [])
   const yaml = yamlOf([['IDEMPOTENT', String(plan.profile === 'idempotent-key')], ...(options.yaml ?? [])])
-  const witness = openWitness()
   const running = await startHub({
     services: [],
     yaml,
     between,
     altered: (hub) => mutated(hub, plan.mutant),
     seams: { pool: (pool) => knownTransactions(fewConnections(pool)) },
-    log: witnessedLog(witness.folder, 'calm nodes'),
+    log: nodeLog(evidence.folder, 'calm nodes'),
     ...options.hub,
   })
-  await witness.watch(running.database, running.hub.config)
+  await evidence.watch(running.database, running.hub.config)
   const children: VictimNode[] = []
   const calm: RunningRole[] = []
   const atEnd: { when: 'before' | 'after'; act: () => unknown }[] = []
@@ -123,7 +124,7 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
   const stage: Stage = {
     plan,
     running,
-    witness,
+    evidence,
     random: seeded(plan.seed),
     link(name) {
       const proxy = proxies.get(name)
@@ -169,13 +170,20 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
         throw new Error(`never came true: ${what}`, { cause: error })
       }
     },
+    keep(folder) {
+      evidence.keep(folder)
+      for (const path of Object.values(running.ledgers)) cpSync(path, join(folder, basename(path)))
+    },
     async close() {
-      await stage.endCalm()
-      await Promise.all(children.map((node) => node.end()))
-      for (const proxy of proxies.values()) proxy.set({ kind: 'none' })
-      await end('before')
-      await witness.stop()
-      await running.stop()
+      try {
+        await stage.endCalm()
+        await Promise.all(children.map((node) => node.end()))
+        for (const proxy of proxies.values()) proxy.set({ kind: 'none' })
+        await end('before')
+      } finally {
+        await evidence.stop()
+        await running.stop()
+      }
       await end('after')
       await Promise.all([...proxies.values()].map((proxy) => proxy.close()))
     },
@@ -183,6 +191,17 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
   await setProfile(stage)
   if (plan.mutant === 'dedup-before-enqueue') await running.owner.query(SEEN_TABLE)
   return stage
+}
+
+/** What is asked to stand before systems, and by what name it is reached. */
+function proxiesBefore(links: readonly Between[]): { proxies: Map<Between, TcpProxy>; between: NonNullable<HubOptions['between']> } {
+  const proxies = new Map<Between, TcpProxy>()
+  const standBefore = (name: Between) => async (port: number) => {
+    const proxy = await tcpProxy(port)
+    proxies.set(name, proxy)
+    return proxy.port
+  }
+  return { proxies, between: Object.fromEntries(links.map((name) => [name, standBefore(name)])) }
 }
 
 /** How the marketplaces treat a repeat, and how late they show an order. Each create and each answer of Odoo takes a moment. */
@@ -230,21 +249,51 @@ async function startVictim(stage: Stage, point: Partial<PointPlan> | null, more:
         point: planned,
         mutant: plan.mutant,
         clockAheadMs: more.clockAheadMs ?? 0,
-        witness: stage.witness.folder,
+        evidence: stage.evidence.folder,
       })
+  const freeze = freezeOf(stage.evidence, () => (planned?.action === 'stop' ? firedAt(record)?.at : undefined))
   stage.note(
     `${role} ${more.build ? 'of the older build ' : ''}started${planned ? `, ${planned.action} at ${planned.point} #${planned.nth}` : ''}`,
   )
   return {
     ...node,
+    signal(name) {
+      if (name === 'SIGSTOP') freeze.began()
+      node.signal(name)
+    },
+    resume() {
+      node.resume()
+      freeze.ended()
+    },
+    async end() {
+      await node.end()
+      freeze.ended()
+    },
     fired: async (forMs = PATIENCE_MS) => {
-      const read = () => Promise.resolve(existsSync(record) ? Fired.parse(JSON.parse(readFileSync(record, 'utf8'))) : null)
-      const fired = await until(read, forMs).catch(() => null)
+      const fired = await until(() => Promise.resolve(firedAt(record)), forMs).catch(() => null)
       if (fired) {
         stage.fired.push(fired)
         stage.note(fired.fault)
       }
       return fired
+    },
+  }
+}
+
+const firedAt = (record: string): Fired | null => (existsSync(record) ? Fired.parse(JSON.parse(readFileSync(record, 'utf8'))) : null)
+
+/** Notes from when to when a node was frozen: by a signal, or by its own failpoint at `plannedAt`. */
+function freezeOf(evidence: Evidence, plannedAt: () => string | undefined): { began(): void; ended(): void } {
+  let from: Date | null = null
+  let isPlannedOver = false
+  return {
+    began: () => void (from = new Date()),
+    ended() {
+      const planned = isPlannedOver ? undefined : plannedAt()
+      const since = from ?? (planned === undefined ? null : new Date(planned))
+      if (since) evidence.frozen(since, new Date())
+      if (planned !== undefined) isPlannedOver = true
+      from = null
     },
   }
 }

@@ -1,14 +1,6 @@
-/** Something typed that cannot be meant; its text names the option and what it takes. */
-export class UsageError extends Error {}
+import { CliError } from '../../src/cli/context.ts'
 
-/** The value of `--name`; throws a UsageError for what is no whole number between the two. */
-export function wholeNumber(name: string, text: string, [least, most]: readonly [least: number, most: number]): number {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-  if (value >= least && value <= most) return value
-  throw new UsageError(`--${name}: "${text}" is no whole number from ${least} to ${most}`)
-}
-
-/** Runs a program and answers its exit code: 2, and one line instead of a stack, for what was typed wrongly. */
+/** Runs a program and answers its exit code: 2, and one line instead of a stack, for what was typed wrongly (a CliError, or words of `parseArgs`). */
 export async function exitCodeOf(program: () => Promise<number>): Promise<number> {
   try {
     return await program()
@@ -20,4 +12,4 @@ export async function exitCodeOf(program: () => Promise<number>): Promise<number
 }
 
 const isUsage = (error: unknown): error is Error =>
-  error instanceof UsageError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
+  error instanceof CliError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))

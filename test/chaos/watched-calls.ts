@@ -30,7 +30,10 @@ export interface WatchedCall {
   openTransactions: 0 | 1
 }
 
-/** Tells of every HTTP request of this process as it is made, until what it answers is called. */
+/**
+ * Tells of every HTTP request of this process as it is made, until what it answers is called; those of simulators and of the harness in it too. A
+ * request that waited for a connection is made in the flow of whoever freed it: what held a transaction open while it waited is not told.
+ */
 export function watchCalls(tell: (call: WatchedCall) => void): () => void {
   const onRequest = (message: unknown): void => {
     const { request } = message as { request: { origin: string | URL; path: string; headers: string[] | string } }

@@ -13,6 +13,7 @@ import { retriesHold } from './checks/retries.ts'
 import { longestTransaction, transactionsAreShort } from './checks/transactions.ts'
 import { checkIncident, type Incident, type IncidentResult, readIncidents } from './incidents.ts'
 import { isExcepted } from './run-record.ts'
+import { type Sample, samplesOf } from './sample-file.ts'
 import { timelineOf } from './timeline.ts'
 import { type AuditInput, readWorld, type World } from './world.ts'
 
@@ -107,7 +108,7 @@ function everyInvariant(world: World): Breach[] {
 
 function isExceptedHere(found: Breach, { record }: World): boolean {
   const invariant = invariantOf(found)
-  return invariant !== null && record !== null && isExcepted({ invariant, field: found.field, at: found.at }, record)
+  return invariant !== null && isExcepted({ invariant, field: found.field, at: found.at }, record)
 }
 
 function judgedOf(breaches: readonly Breach[], excepted: readonly Breach[], world: World): AuditReport['judged'] {
@@ -119,11 +120,16 @@ function judgedOf(breaches: readonly Breach[], excepted: readonly Breach[], worl
   return Object.fromEntries(entries) as AuditReport['judged']
 }
 
+/** What a sampler must have seen for an invariant to be judged whole. */
+const SAMPLED: Partial<Record<Invariant, Sample['kind']>> = { I8: 'sessions', I9: 'channels', I10: 'channels', I11: 'leases', I12: 'sums' }
+
 /** What the given files leave out. */
 function noteOn(invariant: Invariant, { samples, files }: World): string | null {
-  const isSampled = samples.length > 0
-  if (!isSampled && (invariant === 'I8' || invariant === 'I9')) return 'not judged: no --samples'
-  if (!isSampled && (invariant === 'I10' || invariant === 'I11' || invariant === 'I12')) return 'by the tables alone: no --samples'
+  const needed = SAMPLED[invariant]
+  if (needed && samplesOf(samples, needed).length === 0)
+    return invariant === 'I8' || invariant === 'I9'
+      ? `not judged: no ${needed} in --samples`
+      : `by the tables alone: no ${needed} in --samples`
   if (files.length === 0 && (invariant === 'I13' || invariant === 'I14')) return 'in the tables alone: no --scan'
   return null
 }
@@ -137,7 +143,7 @@ function incidentsOf(results: readonly IncidentResult[]): AuditReport['incidents
 }
 
 function replayOf({ record }: World): AuditReport['replay'] {
-  if (record?.seed === undefined || record.file === undefined) return null
+  if (record.seed === undefined || record.file === undefined) return null
   return { seed: String(record.seed), command: `npm run chaos -- --replay ${record.file}` }
 }
 

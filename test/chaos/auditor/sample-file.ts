@@ -6,8 +6,9 @@ const Count = z.number().int()
 const Instant = z.iso.datetime().nullable()
 
 /**
- * One line of a sampler's file (JSON lines). `sampler.ts` writes all but `call` and `frozen`, once a second. A harness that watches the ports writes
- * one `call` for each request the hub sends: how many transactions the flow of calls that made it held open. Instants are the hub's, as its rows have them.
+ * One line of a sampler's file (JSON lines). `sampler.ts` writes all but `call`, `frozen` and `lifted`, once a second. A harness
+ * writes one `call` for each request of a node: how many transactions the flow of calls that made it held open. Instants of `sums`, `channels`,
+ * `leases` and `lifted` are the hub's, as its rows have them; the others are the machine's.
  */
 const SampleLine = z.discriminatedUnion('kind', [
   /** Open transactions of the hub's sessions. */
@@ -36,6 +37,8 @@ const SampleLine = z.discriminatedUnion('kind', [
   z.object({ ...At, kind: z.literal('call'), system: z.string(), request: z.string(), openTransactions: Count }),
   /** A node was frozen from `at` until then: what it held open was held that long. */
   z.object({ ...At, kind: z.literal('frozen'), until: z.iso.datetime() }),
+  /** The harness, not the hub, lifted the limit of a channel. */
+  z.object({ ...At, kind: z.literal('lifted'), channel: z.string() }),
   /** The database could not be looked at. */
   z.object({ ...At, kind: z.literal('blind'), why: z.string() }),
 ])

@@ -38,7 +38,7 @@ const CHANNELS = `
 const LEASES = `
   SELECT ${NOW} AS at, id::text AS delivery, lease::text AS lease FROM delivery WHERE lease IS NOT NULL AND lease_until > ${NOW}`
 const SESSIONS = `
-  SELECT ${NOW.replace('(SELECT shift FROM hub_clock)', `interval '0'`)} AS at, pid, application_name AS application, state,
+  SELECT pid, application_name AS application, state,
     (extract(epoch FROM clock_timestamp() - xact_start) * 1000)::float8 AS "transactionMs", left(query, 120) AS query
   FROM pg_stat_activity
   WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid() AND application_name <> ALL($1::text[])`
@@ -84,7 +84,8 @@ interface At {
 
 async function read(owner: pg.Client, hub: pg.Client): Promise<Sample[]> {
   // The sessions first: the sampler's own statements must not be what it finds waiting.
-  const sessions = (await hub.query<At & Extract<Sample, { kind: 'sessions' }>['sessions'][number]>(SESSIONS, [WATCHERS])).rows
+  const sessions = (await hub.query<Extract<Sample, { kind: 'sessions' }>['sessions'][number]>(SESSIONS, [WATCHERS])).rows
+  const seenAt = new Date().toISOString()
   const sums = (await owner.query<At & Pick<Extract<Sample, { kind: 'sums' }>, 'inbound' | 'deliveries'>>(SUMS)).rows[0]
   const channels = (
     await owner.query<
@@ -96,7 +97,7 @@ async function read(owner: pg.Client, hub: pg.Client): Promise<Sample[]> {
   const at = sums.at.toISOString()
   const iso = (time: Date | null): string | null => time?.toISOString() ?? null
   return [
-    { kind: 'sessions', at, sessions: sessions.map(({ at: _at, ...session }) => session) },
+    { kind: 'sessions', at: seenAt, sessions },
     { kind: 'sums', at, inbound: sums.inbound, deliveries: sums.deliveries },
     {
       kind: 'channels',

@@ -26,6 +26,8 @@ export interface AuditInput {
   scan?: readonly string[]
   /** Rows of the failure catalogue that were injected, beside those of the record. */
   scenarios?: readonly string[]
+  /** Channels that were made to fail, beside those of the record. */
+  faultyChannels?: readonly string[]
 }
 
 export interface Lines {
@@ -42,7 +44,7 @@ export interface World {
   sales: Sale[]
   routing: Routing
   hub: HubTables
-  record: (Pick<RunRecord, 'scenarios' | 'faultyChannels' | 'lostWindow'> & Partial<RunRecord>) | null
+  record: Pick<RunRecord, 'scenarios' | 'faultyChannels' | 'lostWindow'> & Partial<RunRecord>
   samples: Sample[]
   longestTransactionMs: number
   canaries: Canaries
@@ -93,10 +95,10 @@ export async function worldOf(input: AuditInput, readLines: () => Lines): Promis
   }
 }
 
-function recordOf({ record, scenarios = [] }: AuditInput): World['record'] {
+function recordOf({ record, scenarios = [], faultyChannels = [] }: AuditInput): World['record'] {
   const read = readRecord(record ?? null)
-  if (read === null) return scenarios.length === 0 ? null : { scenarios: [...scenarios], faultyChannels: [], lostWindow: null }
-  return { ...read, scenarios: [...read.scenarios, ...scenarios] }
+  if (read === null) return { scenarios: [...scenarios], faultyChannels: [...faultyChannels], lostWindow: null }
+  return { ...read, scenarios: [...read.scenarios, ...scenarios], faultyChannels: [...read.faultyChannels, ...faultyChannels] }
 }
 
 function indexesOf(hub: HubTables, erp: readonly ErpOrder[]): Pick<World, 'silverOf' | 'bindingOf' | 'attemptsOf' | 'nameOf'> {

@@ -1,3 +1,5 @@
+import { nodeLog } from '../evidence.ts'
+import { knownTransactions } from '../watched-calls.ts'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -196,8 +198,8 @@ const ROWS = 1_000_000
 
 /** D6: a million deliveries; a claim reads by an index, and new orders still come through. */
 export const manyRows = onOwnServer(async (stage, server) => {
-  const { running, witness } = stage
-  await witness.endSamples()
+  const { running, evidence } = stage
+  await evidence.endSamples()
   await stage.calm('worker', 'subscriber')
   const size = { erp: 2, purchases: 0, paris: 0, changes: 0 }
   await perform(stage, workloadOf(stage.plan.seed, size))
@@ -268,16 +270,16 @@ export const passwordChanged = onOwnServer(async (stage, server) => {
   const more = await perform(stage, workloadOf(stage.plan.seed + 1, { erp: 2, purchases: 0, paris: 0, changes: 0 }), made)
   await stage.eventually(async () => (await stage.underWay()) === '', 'what is connected goes on')
   await stage.endCalm()
-  const silent = { info: () => {}, warn: () => {}, error: () => {} }
+  const log = nodeLog(stage.evidence.folder, 'after the password')
   const config = loadConfig(running.env, { demo: false })
-  const refused = await assemble(config, running.database.url, silent).then(
+  const refused = await assemble(config, running.database.url, log).then(
     async (hub) => hub.close().then(() => false),
     () => true,
   )
   stage.check(refused, 'the old password is dead')
   const url = new URL(running.database.url)
   url.password = 'another password'
-  const hub = await assemble(config, url.href, silent)
+  const hub = await assemble(config, url.href, log, { pool: knownTransactions })
   const roles = await Promise.all(EVERYTHING.map((role) => startRole(role, hub)))
   stage.atEnd('before', async () => {
     await Promise.all(roles.map((role) => role.stop()))

@@ -13,7 +13,11 @@ async function tokenRequests({ running }: Stage): Promise<number> {
 
 /** Lets every delivery of the account wait, so that all of them meet the same token. */
 async function hold(stage: Stage, isHeld: boolean): Promise<void> {
-  await stage.rows(`UPDATE channel SET limited_until = CASE WHEN $2 THEN hub_now() + interval '1 hour' END WHERE id = $1`, [ML, isHeld])
+  const [row] = await stage.rows<{ at: string }>(
+    `UPDATE channel SET limited_until = CASE WHEN $2 THEN hub_now() + interval '1 hour' END WHERE id = $1 RETURNING hub_now() AS at`,
+    [ML, isHeld],
+  )
+  if (!isHeld && row) stage.evidence.lifted(ML, row.at)
 }
 
 const planned = (stage: Stage) => stage.rows(`SELECT FROM delivery WHERE channel = $1 AND kind = 'order'`, [ML])

@@ -70,7 +70,7 @@ function pairBreaches({ hub: { audit }, hubQuietSince, record }: World): Breach[
     return second ? [breach('I7', nameOf(second), `a second outcome of ${operation}`, { field: 'audit.phase' })] : []
   })
   // A process killed between effect and outcome leaves `unknown` on purpose.
-  const isKilled = record?.scenarios.some((row) => row === 'K16') === true
+  const isKilled = record.scenarios.includes('K16')
   const open = [...intents.values()].filter((row) => !isKilled && !outcomes.has(row.operation_id) && Date.parse(row.at) < hubQuietSince)
   return [
     ...orphans,

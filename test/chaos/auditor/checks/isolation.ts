@@ -13,7 +13,7 @@ type Channel = Channels['channels'][number]
 /** I9, the suite's half: while a channel fails, the others keep completing what is due there. */
 export function healthyChannelsComplete({ samples, record }: World): Breach[] {
   const series = samplesOf(samples, 'channels')
-  const faulty = record?.faultyChannels ?? []
+  const faulty = record.faultyChannels
   const ids = [...new Set(series.flatMap(({ channels }) => channels.map(({ id }) => id)))].filter((id) => !faulty.includes(id))
   return ids.flatMap((id) => {
     const stall = longestStall(series, id, faulty)
@@ -42,7 +42,7 @@ function longestStall(series: readonly Channels[], id: string, faulty: readonly 
     }
     if (open === null || open.delivered !== own.delivered)
       open = { from: sample.at, to: sample.at, ms: 0, failing: failing.id, delivered: own.delivered }
-    open.ms += Math.min(Date.parse(sample.at) - Date.parse(open.to), MOST_BETWEEN_MS)
+    open.ms += Math.max(0, Math.min(Date.parse(sample.at) - Date.parse(open.to), MOST_BETWEEN_MS))
     open.to = sample.at
     if (longest === null || open.ms > longest.ms) longest = { ...open }
   }

@@ -1,6 +1,6 @@
 import { type Breach, breach } from '../breach.ts'
 import type { AttemptRow, HubTables } from '../hub-tables.ts'
-import { type SampleOf, samplesOf } from '../sample-file.ts'
+import { type Sample, type SampleOf, samplesOf } from '../sample-file.ts'
 import { attemptText, type World } from '../world.ts'
 
 /** Codes after which the same version is never sent again by itself. */
@@ -112,13 +112,12 @@ function shutPeriods({ samples, hub }: World): Shut[] {
     const known = shuts.get(key)
     shuts.set(key, { channel, why, fromMs: Math.min(fromMs, known?.fromMs ?? fromMs), toMs: Math.max(toMs, known?.toMs ?? toMs) })
   }
-  const series = samplesOf(samples, 'channels')
-  for (const [nth, { at, channels }] of series.entries())
+  for (const { at, channels } of samplesOf(samples, 'channels'))
     for (const one of channels) {
       const atMs = Date.parse(at)
       if (one.circuitOpenedAt !== null) see(one.id, 'circuit', Date.parse(one.circuitOpenedAt), atMs)
       if (one.pausedAt !== null) see(one.id, 'pause', Date.parse(one.pausedAt), atMs)
-      if (one.limitedUntil !== null && Date.parse(one.limitedUntil) > atMs) see(one.id, 'limit', atMs, endOfLimit(one, series.slice(nth)))
+      if (one.limitedUntil !== null && Date.parse(one.limitedUntil) > atMs) see(one.id, 'limit', atMs, endOfLimit(one, atMs, samples))
     }
   for (const row of hub.channel) {
     if (row.circuit_opened_ms !== null) see(row.id, 'circuit', row.circuit_opened_ms, row.now_ms)
@@ -127,17 +126,11 @@ function shutPeriods({ samples, hub }: World): Shut[] {
   return [...shuts.values()]
 }
 
-/** The instant of a limit, or the last sample that showed it before one that shows it lowered: somebody lifted it in between. */
-function endOfLimit({ id, limitedUntil }: Channel, from: readonly SampleOf<'channels'>[]): number {
+/** The instant of a limit, or the one at which the harness lifted it. */
+function endOfLimit({ id, limitedUntil }: Channel, fromMs: number, samples: readonly Sample[]): number {
   const until = Date.parse(limitedUntil ?? '')
-  const others = from.map(({ at, channels }) => ({
-    atMs: Date.parse(at),
-    limit: channels.find((one) => one.id === id)?.limitedUntil ?? null,
-  }))
-  const changed = others.findIndex(({ limit }) => limit !== limitedUntil)
-  const next = others[changed]
-  const isLifted = next !== undefined && next.atMs < until && (next.limit === null || Date.parse(next.limit) < until)
-  return isLifted ? (others[changed - 1]?.atMs ?? until) : until
+  const lifts = samplesOf(samples, 'lifted').filter(({ channel, at }) => channel === id && Date.parse(at) >= fromMs)
+  return Math.min(until, ...lifts.map(({ at }) => Date.parse(at)))
 }
 
 function orderOf(world: World, row: Delivery): string {

@@ -7,7 +7,7 @@ const AFTER_A_FREEZE_MS = 2_000
 /** PostgreSQL's own, and what tests and people open by hand. */
 const HUB = /^(rosh|order-sync-hub)/
 /** Field of a breach that is about how long, not about what was done meanwhile. */
-export const DURATION = 'pg_stat_activity'
+export const DURATION = 'transaction.duration'
 
 /** I8, as far as a sampler saw it: no transaction as old as that, and none open while another system is called. */
 export function transactionsAreShort(world: World): Breach[] {
@@ -27,7 +27,7 @@ export function transactionsAreShort(world: World): Breach[] {
       .filter((call) => call.openTransactions > 0)
       .map((call) =>
         breach('I8', call.request, `${call.openTransactions} transactions were open while ${call.system} was called at ${call.at}`, {
-          field: 'call',
+          field: 'call.openTransactions',
           at: Date.parse(call.at),
         }),
       ),
