@@ -1,5 +1,6 @@
 import type { Role } from './plan.ts'
-import type { Stage, VictimNode } from './stage.ts'
+import type { Stage } from './stage.ts'
+import type { VictimNode } from './victim.ts'
 
 /** What runs during a soak, each a process; every one of them may be killed or frozen at any time, and comes back. */
 const FLEET: readonly Role[] = ['worker', 'worker', 'subscriber', 'reconciler', 'receiver']

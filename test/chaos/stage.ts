@@ -1,31 +1,17 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, readFileSync } from 'node:fs'
+import { cpSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { assemble, type Hub } from '../../src/assembly.ts'
-import { packageRoot } from '../../src/home.ts'
 import { type Between, type HubOptions, type RunningHub, startHub, until } from '../support/running-hub.ts'
-import { failpoints, type PointPlan } from './failpoints.ts'
+import { type Evidence, nodeLog, openEvidence } from './evidence.ts'
+import type { PointPlan } from './failpoints.ts'
 import { SEEN_TABLE } from './mutants/dedup-before-enqueue.ts'
 import { mutated } from './mutants/mutants.ts'
-import { LONGEST_LEASE_MS, type RunningRole, startRole } from './node-roles.ts'
-import { Fired, type Plan, type Role, seeded } from './plan.ts'
-import type { NodePlan } from './run-node.ts'
-import { type TcpProxy, tcpProxy } from './tcp-proxy.ts'
+import { type RunningRole, startRole } from './node-roles.ts'
+import { type Fired, type Plan, type Role, seeded } from './plan.ts'
 import { yamlOf, type YamlChanges } from './stage-yaml.ts'
+import { type TcpProxy, tcpProxy } from './tcp-proxy.ts'
+import { PATIENCE_MS, startVictim, type VictimNode, type VictimOptions } from './victim.ts'
 import { knownTransactions } from './watched-calls.ts'
-import { fewConnections, watchedPool, withFailpoints } from './watched-hub.ts'
-import { openEvidence, type Evidence, nodeLog } from './evidence.ts'
-
-type More = {
-  port?: number
-  clockAheadMs?: number
-  role?: Role
-  /** A process of its own whatever the action. */
-  apart?: boolean
-  /** Folder of another build, which it runs. */
-  build?: string
-}
+import { fewConnections } from './watched-hub.ts'
 
 export interface StageOptions {
   /** Systems that a proxy stands before. */
@@ -33,23 +19,6 @@ export interface StageOptions {
   /** Replaced in the settings. */
   yaml?: YamlChanges
   hub?: Pick<HubOptions, 'env' | 'database' | 'odooVersion'>
-}
-
-/** A node that may be killed or stopped, or that throws or is delayed. */
-export interface VictimNode {
-  port: number
-  /** Undefined when it runs in this process. */
-  pid: number | undefined
-  /** What it was about when its fault fired; null after the deadline: it never did. */
-  fired(forMs?: number): Promise<Fired | null>
-  /** Ends it, whatever state it is in. */
-  end(): Promise<void>
-  /** Whether SIGSTOP has reached it. */
-  isFrozen(): boolean
-  /** Wakes a stopped one. */
-  resume(): void
-  signal(name: NodeJS.Signals): void
-  exited: Promise<void>
 }
 
 /** The world of one scenario: simulators, a database and the hub's nodes, each under our control. */
@@ -70,7 +39,7 @@ export interface Stage {
   /** Done when the scenario ends: nodes `before` the hub and its database go, servers `after`. */
   atEnd(when: 'before' | 'after', act: () => unknown): void
   /** Starts the victim of the plan, or another. */
-  victim(point?: Partial<PointPlan> | null, more?: More): Promise<VictimNode>
+  victim(point?: Partial<PointPlan> | null, more?: VictimOptions): Promise<VictimNode>
   /** Sends MercadoLibre's notifications to this port; 0: to the listener of this process. */
   callbackTo(port: number): Promise<void>
   /** References of what is under way: deliveries and events that did not end. */
@@ -87,9 +56,6 @@ export interface Stage {
   keep(folder: string): void
   close(): Promise<void>
 }
-
-/** How long something that must come is waited for; only red runs wait so long. */
-const PATIENCE_MS = 60_000
 
 export async function openStage(plan: Plan, options: StageOptions = {}): Promise<Stage> {
   const evidence = openEvidence()
@@ -230,115 +196,4 @@ async function underWay(running: RunningHub): Promise<string> {
      UNION ALL SELECT resource FROM inbound_event WHERE state = 'pending' LIMIT 20`,
   )
   return rows.map((row) => row.what).join(' ')
-}
-
-async function startVictim(stage: Stage, point: Partial<PointPlan> | null, more: More): Promise<VictimNode> {
-  const { plan, running } = stage
-  const record = join(running.home, `fired-${stage.schedule.length}.json`)
-  const planned = plan.victim && point !== null ? { ...plan.victim, record, delayMs: LONGEST_LEASE_MS * 1.5, ...point } : null
-  const role = more.role ?? plan.victim?.role
-  if (!role) throw new Error('a victim without a role')
-  const inProcess = !more.apart && planned !== null && (planned.action === 'throw' || planned.action === 'delay')
-  const node = inProcess
-    ? await victimHere(stage, { role, planned, port: more.port ?? 0 })
-    : await victimProcess(stage, more.build ?? packageRoot, {
-        role,
-        env: running.env,
-        databaseUrl: running.database.url,
-        port: more.port ?? 0,
-        point: planned,
-        mutant: plan.mutant,
-        clockAheadMs: more.clockAheadMs ?? 0,
-        evidence: stage.evidence.folder,
-      })
-  const freeze = freezeOf(stage.evidence, () => (planned?.action === 'stop' ? firedAt(record)?.at : undefined))
-  stage.note(
-    `${role} ${more.build ? 'of the older build ' : ''}started${planned ? `, ${planned.action} at ${planned.point} #${planned.nth}` : ''}`,
-  )
-  return {
-    ...node,
-    signal(name) {
-      if (name === 'SIGSTOP') freeze.began()
-      node.signal(name)
-    },
-    resume() {
-      node.resume()
-      freeze.ended()
-    },
-    async end() {
-      await node.end()
-      freeze.ended()
-    },
-    fired: async (forMs = PATIENCE_MS) => {
-      const fired = await until(() => Promise.resolve(firedAt(record)), forMs).catch(() => null)
-      if (fired) {
-        stage.fired.push(fired)
-        stage.note(fired.fault)
-      }
-      return fired
-    },
-  }
-}
-
-const firedAt = (record: string): Fired | null => (existsSync(record) ? Fired.parse(JSON.parse(readFileSync(record, 'utf8'))) : null)
-
-/** Notes from when to when a node was frozen: by a signal, or by its own failpoint at `plannedAt`. */
-function freezeOf(evidence: Evidence, plannedAt: () => string | undefined): { began(): void; ended(): void } {
-  let from: Date | null = null
-  let isPlannedOver = false
-  return {
-    began: () => void (from = new Date()),
-    ended() {
-      const planned = isPlannedOver ? undefined : plannedAt()
-      const since = from ?? (planned === undefined ? null : new Date(planned))
-      if (since) evidence.frozen(since, new Date())
-      if (planned !== undefined) isPlannedOver = true
-      from = null
-    },
-  }
-}
-
-type Node = Omit<VictimNode, 'fired'>
-
-async function victimHere(stage: Stage, what: { role: Role; planned: PointPlan; port: number }): Promise<Node> {
-  const { running, plan } = stage
-  const points = failpoints(what.planned)
-  const { config, log } = running.hub
-  const hub: Hub = await assemble(config, running.database.url, log, { pool: (pool) => watchedPool(pool, points) })
-  const role = await startRole(what.role, withFailpoints(mutated(hub, plan.mutant), points), what.port)
-  let ending: Promise<void> | undefined
-  const end = (): Promise<void> => (ending ??= role.stop().then(() => hub.close()))
-  return { port: role.port, pid: undefined, end, isFrozen: () => false, resume: () => {}, signal: () => {}, exited: new Promise(() => {}) }
-}
-
-async function victimProcess(stage: Stage, build: string, plan: NodePlan): Promise<Node> {
-  const program = join(build, 'test', 'chaos', 'run-node.ts')
-  const child = spawn(process.execPath, [program], {
-    env: {
-      PATH: process.env.PATH,
-      CHAOS_NODE: JSON.stringify(plan),
-      CHAOS_QUIET: '1',
-      NODE_COMPILE_CACHE: join(stage.running.home, '..', 'rosh-chaos-compile-cache'),
-    },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const port = await readyPort(child)
-  return {
-    port,
-    pid: child.pid,
-    exited,
-    isFrozen: () => spawnSync('ps', ['-o', 'stat=', '-p', String(child.pid)], { encoding: 'utf8' }).stdout.startsWith('T'),
-    resume: () => void child.kill('SIGCONT'),
-    signal: (name) => void child.kill(name),
-    async end() {
-      child.kill('SIGKILL')
-      await exited
-    },
-  }
-}
-
-async function readyPort(child: ChildProcess): Promise<number> {
-  if (child.stdout) for await (const line of createInterface({ input: child.stdout })) return (JSON.parse(line) as { ready: number }).ready
-  throw new Error('the node ended before it was ready')
 }
