@@ -43,9 +43,9 @@ function filterOf({ marketplace, cause, since }: Filter): { marketplace: string 
 }
 
 function registerList(dlq: Command, context: CliContext): void {
-  const list = filtered(dlq.command('list').description('list dead letters, oldest first'))
+  const command = filtered(dlq.command('list').description('list dead letters, oldest first'))
   const csv = new Option('--csv [separator]', 'print them for a spreadsheet').choices(Object.keys(SEPARATORS)).preset('comma')
-  list.addOption(csv).action(async (options: Filter & { csv?: keyof typeof SEPARATORS }) => {
+  command.addOption(csv).action(async (options: Filter & { csv?: keyof typeof SEPARATORS }) => {
     if (options.csv && options.json) throw new CliError('bad-input', '--csv and --json exclude each other')
     const filter = filterOf(options)
     const most = options.csv ? MOST_IN_SPREADSHEET : MOST_LISTED

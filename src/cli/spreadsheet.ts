@@ -24,6 +24,7 @@ export function spreadsheetOf<Row extends Record<string, string | number | null>
   )
 }
 
-// A program that splits by another separator than ours, or at every line end, makes cells of what follows one.
+// A program that splits by another separator than ours, or at every line end, makes cells of what follows one; blanks and quotes before a sign keep
+// no program from running it.
 const inertWithin = (cell: string | number | null): string | number | null =>
-  typeof cell === 'string' ? cell.replaceAll(/([,;\t\r\n]\s*)(?=[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])/g, "$1'") : cell
+  typeof cell === 'string' ? cell.replaceAll(/(^[\s"]+|[,;\t\r\n][\s"]*)(?=[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])/g, "$1'") : cell

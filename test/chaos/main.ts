@@ -5,7 +5,7 @@ import { CliError } from '../../src/cli/context.ts'
 import { countFrom } from '../../src/cli/count.ts'
 import { setup } from '../support/global-setup.ts'
 import { cataloguePlans } from './catalogue.ts'
-import { commitOf, NO_COMMIT } from './commit.ts'
+import { isCodeOf } from './commit.ts'
 import { fullPlans, gatePlans } from './matrix-plans.ts'
 import { MUTANTS, type Plan, type RunRecord } from './plan.ts'
 import { readRecord, readRecords } from './records.ts'
@@ -29,7 +29,7 @@ What to run:
 Options:
   --only TEXT       only scenarios of this row, or whose id or title holds the text
   --parallel N      scenarios at once (default 3)
-  --resume          leaves out what is already green in out/chaos with the commit that is checked out
+  --resume          leaves out what is already green in out/chaos with the code that is checked out, whatever documents were changed since
   --help            this text
 
 Each scenario leaves out/chaos/<id>.json: seed, schedule, faults that fired with what was in flight, breaches. The exit code is 1 when one is red:
@@ -60,10 +60,12 @@ async function main(): Promise<number> {
   if (named.length > 1) throw new CliError('bad-input', `--${named.join(' and --')} exclude each other`)
   const parallel = countFrom('--parallel', values.parallel, [1, MOST_PARALLEL])
   if (values.report) return report()
-  if (values.mutants && values.list) throw new CliError('bad-input', '--mutants and --list exclude each other')
+  if (values.list && (values.mutants || values.report))
+    throw new CliError('bad-input', '--list shows scenarios alone: leave --mutants and --report out')
   if (values.mutants) return proveMutants(parallel, values.only)
   const plans = chosen(values)
-  if (plans.length === 0) throw new CliError('bad-input', `--only: no scenario of those has "${values.only}"`)
+  if (plans.length === 0)
+    throw new CliError('bad-input', `--only: no scenario that can run here has "${values.only}"; RELIABILITY.md says what a row needs`)
   if (values.list) {
     for (const plan of plans) process.stdout.write(`${plan.id.padEnd(10)} ${plan.row.padEnd(5)} ${plan.title}\n`)
     return 0
@@ -91,12 +93,11 @@ function chosen(values: Chosen): Plan[] {
   return text === undefined ? plans : plans.filter((plan) => plan.id.includes(text) || plan.row === text || plan.title.includes(text))
 }
 
-/** What is not yet green on record with the commit that is checked out; all of it where files differ from that. */
+/** What is not yet green on record with the code that is checked out. */
 function notYetGreen(plans: readonly Plan[]): Plan[] {
-  const commit = commitOf()
-  if (commit === NO_COMMIT || commit.endsWith('+')) return [...plans]
   const records = readRecords()
-  const isGreen = (record: RunRecord | undefined): boolean => record?.result === 'green' && record.commit === commit
+  const isCurrent = new Map([...new Set([...records.values()].map(({ commit }) => commit))].map((commit) => [commit, isCodeOf(commit)]))
+  const isGreen = (record: RunRecord | undefined): boolean => record?.result === 'green' && isCurrent.get(record.commit) === true
   return plans.filter((plan) => !isGreen(records.get(plan.id)))
 }
 
@@ -110,7 +111,7 @@ function recorded(path: string): Plan {
   try {
     return readRecord(path).plan
   } catch (error) {
-    const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error)
+    const why = error instanceof z.ZodError ? z.prettifyError(error).replaceAll(/\s*\n\s*/g, '; ') : String(error)
     throw new CliError('bad-input', `--replay: "${path}" is no record of a scenario: ${why}`)
   }
 }

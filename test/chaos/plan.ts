@@ -16,16 +16,6 @@ export const RECEIVER_POINTS = ['before-transaction', 'inside-transaction', 'aft
 export const SUBSCRIBER_POINTS = ['after-event-claim', 'after-fetch', 'mid-apply'] as const
 export const RECONCILER_POINTS = ['mid-comparison', 'mid-sweep'] as const
 export const POINTS = [...WORKER_POINTS, ...RECEIVER_POINTS, ...SUBSCRIBER_POINTS, ...RECONCILER_POINTS] as const
-/** Where a node holds a transaction open. */
-export const WITHIN_TRANSACTIONS: readonly string[] = [
-  'mid-collect',
-  'mid-finish',
-  'dead-letter',
-  'inside-transaction',
-  'mid-apply',
-  'mid-comparison',
-  'mid-sweep',
-]
 /** Points of single scenarios, not of the matrix. */
 export const OTHER_POINTS = ['token-save'] as const
 export type Failpoint = (typeof POINTS)[number] | (typeof OTHER_POINTS)[number]

@@ -1,7 +1,8 @@
+import { rmSync } from 'node:fs'
 import { reportText } from './auditor/report.ts'
 import { faultyChannels, firedAtSimulators } from './faults.ts'
-import { breachesOf, type Expected, judged, missing } from './judge.ts'
-import { type Fired, type Plan, type RunRecord, WITHIN_TRANSACTIONS } from './plan.ts'
+import { breachesOf, type Expected, judged, missing, unjudged } from './judge.ts'
+import type { Fired, Plan, RunRecord } from './plan.ts'
 import { evidenceOf } from './records.ts'
 import { SCRIPTS } from './scripts/scripts.ts'
 import { openStage, type Stage } from './stage.ts'
@@ -53,25 +54,36 @@ async function runInto(record: RunRecord): Promise<void> {
       const report = await judged(stage.running, judgedBy(stage, expected), forMs)
       record.orders = report.checked
       record.breaches = breachesOf(report)
-      record.problems.push(...missing(report, expected))
+      record.problems.push(...missing(report, expected), ...unjudged(report))
       if (report.breaches.length > 0) record.problems.push(reportText(report))
     }
     record.problems.push(...stage.problems)
     stage.fired.push(...(await firedAtSimulators(stage)))
     record.problems.push(...unfired(stage))
+  } catch (error) {
+    record.problems.push(wordsOf(error))
   } finally {
     record.fired = stage.fired
     record.schedule = stage.schedule
     record.figures = stage.figures
-    // Of a run without a mistake nothing needs to be looked at again; a planted one is red on purpose.
-    if (record.problems.length > 0 && plan.mutant === null) stage.keep(evidenceOf(plan.id))
+    keepEvidence(stage, record)
     await stage.close()
   }
 }
 
+/** Of a red run, for a person to look at; a planted mistake is red on purpose. What an earlier run of the same scenario left goes. */
+function keepEvidence(stage: Stage, { plan, problems }: RunRecord): void {
+  const folder = evidenceOf(plan.id)
+  try {
+    rmSync(folder, { recursive: true, force: true })
+    if (problems.length > 0 && plan.mutant === null) stage.keep(folder)
+  } catch (error) {
+    problems.push(`its evidence was not kept: ${wordsOf(error)}`)
+  }
+}
+
 function judgedBy({ plan, evidence }: Stage, expected: Expected): Expected {
-  const heldUp = plan.victim?.action === 'delay' && WITHIN_TRANSACTIONS.includes(plan.victim.point)
-  return { ...expected, row: plan.row, heldUp, faulty: faultyChannels(plan.faults), evidence }
+  return { ...expected, row: plan.row, faulty: faultyChannels(plan.faults), evidence }
 }
 
 /** What was planned and did not happen with an order in flight: without it the run proves nothing. */

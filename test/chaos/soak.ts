@@ -6,7 +6,7 @@ import { setup } from '../support/global-setup.ts'
 import type { AuditReport } from './auditor/audit.ts'
 import { reportText } from './auditor/report.ts'
 import { commitOf } from './commit.ts'
-import { breachesOf, type Expected, judged, missing } from './judge.ts'
+import { breachesOf, type Expected, judged, missing, unjudged } from './judge.ts'
 import { Plan, type RunRecord } from './plan.ts'
 import { evidenceOf, keepRecord } from './records.ts'
 import { type Fleet, startFleet } from './soak-nodes.ts'
@@ -72,9 +72,11 @@ async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
     say(`\n${reportText(report)}\n${tableOf(record, samples)}`)
     return record.result === 'green' ? 0 : 1
   } finally {
-    if (isRed) stage.keep(evidenceOf(plan.id))
-    await stage.close()
-    server.end()
+    try {
+      if (isRed) stage.keep(evidenceOf(plan.id))
+    } finally {
+      await stage.close().finally(() => server.end())
+    }
   }
 }
 
@@ -118,6 +120,7 @@ function recordOf(plan: Plan, { made, fleet, samples, restarts }: State, report:
   const problems = [
     ...(report.breaches.length === 0 ? [] : [reportText(report)]),
     ...missing(report, expectedAfter(made)),
+    ...unjudged(report),
     ...samples.breaches,
     ...(fleet.kills === 0 ? ['no node was killed: the run proves nothing'] : []),
   ]
@@ -138,6 +141,7 @@ function recordOf(plan: Plan, { made, fleet, samples, restarts }: State, report:
       'PostgreSQL restarts': restarts,
       samples: samples.taken,
       'samples without an answer': samples.missed,
+      'looks of the sampler that failed, %': Math.round(report.blindness * 100),
       ...(report.longestTransactionMs === null ? {} : { 'longest transaction, ms': report.longestTransactionMs }),
     },
   }

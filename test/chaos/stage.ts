@@ -68,25 +68,38 @@ export async function openStage(plan: Plan, options: StageOptions = {}): Promise
 }
 
 async function stageOn(plan: Plan, options: StageOptions, evidence: Evidence): Promise<Stage> {
-  const began = performance.now()
   const { proxies, between } = proxiesBefore(options.links ?? [])
-  const yaml = yamlOf([['IDEMPOTENT', String(plan.profile === 'idempotent-key')], ...(options.yaml ?? [])])
   const running = await startHub({
     services: [],
-    yaml,
+    yaml: yamlOf([['IDEMPOTENT', String(plan.profile === 'idempotent-key')], ...(options.yaml ?? [])]),
     between,
     altered: (hub) => mutated(hub, plan.mutant),
     seams: { pool: (pool) => knownTransactions(fewConnections(pool)) },
     log: nodeLog(evidence.folder, 'calm nodes'),
     ...options.hub,
   })
-  await evidence.watch(running.database, running.hub.config)
+  try {
+    await evidence.watch(running.database, running.hub.config)
+    const stage = stageOf(plan, running, { evidence, proxies })
+    await setProfile(stage)
+    if (plan.mutant === 'dedup-before-enqueue') await running.owner.query(SEEN_TABLE)
+    return stage
+  } catch (error) {
+    await running.stop()
+    throw error
+  }
+}
+
+interface Props {
+  evidence: Evidence
+  proxies: ReadonlyMap<Between, TcpProxy>
+}
+
+function stageOf(plan: Plan, running: RunningHub, { evidence, proxies }: Props): Stage {
+  const began = performance.now()
   const children: VictimNode[] = []
   const calm: RunningRole[] = []
-  const atEnd: { when: 'before' | 'after'; act: () => unknown }[] = []
-  const end = async (when: 'before' | 'after'): Promise<void> => {
-    for (const one of atEnd.filter((some) => some.when === when).toReversed()) await one.act()
-  }
+  const atEnd: AtEnd[] = []
   const stage: Stage = {
     plan,
     running,
@@ -113,12 +126,7 @@ async function stageOn(plan: Plan, options: StageOptions, evidence: Evidence): P
       children.push(node)
       return node
     },
-    callbackTo: (port) =>
-      running
-        .meli('PUT', '/admin/callback', {
-          url: `${port === 0 ? running.webhooks : `http://127.0.0.1:${port}`}/webhooks/mercadolibre/${running.hub.config.mercadolibre.pathSecret.reveal()}`,
-        })
-        .then(() => {}),
+    callbackTo: (port) => sendNotifications(running, port === 0 ? running.webhooks : `http://127.0.0.1:${port}`),
     underWay: () => underWay(running),
     fire(fault, inFlight) {
       stage.fired.push({ at: new Date().toISOString(), fault, inFlight })
@@ -129,34 +137,56 @@ async function stageOn(plan: Plan, options: StageOptions, evidence: Evidence): P
       if (!holds) stage.problems.push(`does not hold: ${sentence}`)
     },
     rows: async <T extends object>(sql: string, values: unknown[] = []) => (await running.owner.query<T>(sql, values)).rows,
-    async eventually(condition, what = 'a condition', forMs = PATIENCE_MS) {
-      try {
-        return await until(condition, forMs)
-      } catch (error) {
-        throw new Error(`never came true: ${what}`, { cause: error })
-      }
-    },
+    eventually,
     keep(folder) {
       evidence.keep(folder)
       for (const path of Object.values(running.ledgers)) cpSync(path, join(folder, basename(path)))
     },
-    async close() {
-      try {
-        await stage.endCalm()
-        await Promise.all(children.map((node) => node.end()))
-        for (const proxy of proxies.values()) proxy.set({ kind: 'none' })
-        await end('before')
-      } finally {
-        await evidence.stop()
-        await running.stop()
-      }
-      await end('after')
-      await Promise.all([...proxies.values()].map((proxy) => proxy.close()))
-    },
+    close: () => closeAll(stage, { children, atEnd, proxies }),
   }
-  await setProfile(stage)
-  if (plan.mutant === 'dedup-before-enqueue') await running.owner.query(SEEN_TABLE)
   return stage
+}
+
+async function sendNotifications({ meli, hub }: RunningHub, origin: string): Promise<void> {
+  await meli('PUT', '/admin/callback', { url: `${origin}/webhooks/mercadolibre/${hub.config.mercadolibre.pathSecret.reveal()}` })
+}
+
+async function eventually<T>(condition: () => Promise<T>, what = 'a condition', forMs = PATIENCE_MS): Promise<NonNullable<T>> {
+  try {
+    return await until(condition, forMs)
+  } catch (error) {
+    throw new Error(`never came true: ${what}`, { cause: error })
+  }
+}
+
+interface AtEnd {
+  when: 'before' | 'after'
+  act: () => unknown
+}
+
+type Open = { children: readonly VictimNode[]; atEnd: readonly AtEnd[]; proxies: Props['proxies'] }
+
+async function closeAll(stage: Stage, { children, atEnd, proxies }: Open): Promise<void> {
+  const end = async (when: AtEnd['when']): Promise<void> => {
+    for (const one of atEnd.filter((some) => some.when === when).toReversed()) await one.act()
+  }
+  for (const proxy of proxies.values()) proxy.set({ kind: 'none' })
+  await allOf(
+    () => stage.endCalm(),
+    () => Promise.all(children.map((node) => node.end())),
+    () => end('before'),
+    () => stage.evidence.stop(),
+    () => stage.running.stop(),
+    () => end('after'),
+    () => Promise.all([...proxies.values()].map((proxy) => proxy.close())),
+  )
+}
+
+/** One after the other, each whatever became of those before it; then throws the first error. */
+async function allOf(...steps: (() => Promise<unknown>)[]): Promise<void> {
+  const errors: unknown[] = []
+  for (const step of steps) await step().catch((error: unknown) => errors.push(error))
+  if (errors.length > 0) throw errors[0]
 }
 
 /** What is asked to stand before systems, and by what name it is reached. */

@@ -1,6 +1,6 @@
 import { CliError } from '../../src/cli/context.ts'
 
-/** Runs a program and answers its exit code: 2, and one line instead of a stack, for what was typed wrongly (a CliError, or words of `parseArgs`). */
+/** Runs a program and answers its exit code: 2, and one line instead of a stack, for what was typed wrongly (`bad-input`, or words of `parseArgs`). */
 export async function exitCodeOf(program: () => Promise<number>): Promise<number> {
   try {
     return await program()
@@ -12,4 +12,5 @@ export async function exitCodeOf(program: () => Promise<number>): Promise<number
 }
 
 const isUsage = (error: unknown): error is Error =>
-  error instanceof CliError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
+  (error instanceof CliError && error.code === 'bad-input') ||
+  (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))

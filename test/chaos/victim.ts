@@ -73,14 +73,14 @@ export async function startVictim(stage: Ground, point: Partial<PointPlan> | nul
         clockAheadMs: more.clockAheadMs ?? 0,
         evidence: stage.evidence.folder,
       })
-  const freeze = freezeOf(stage.evidence, () => (planned?.action === 'stop' ? firedAt(record)?.at : undefined))
+  const freeze = freezeOf(stage.evidence)
   stage.note(
     `${role} ${more.build ? 'of the older build ' : ''}started${planned ? `, ${planned.action} at ${planned.point} #${planned.nth}` : ''}`,
   )
   return {
     ...node,
     signal(name) {
-      if (name === 'SIGSTOP') freeze.began()
+      if (name === 'SIGSTOP') freeze.began(new Date())
       node.signal(name)
     },
     resume() {
@@ -96,6 +96,9 @@ export async function startVictim(stage: Ground, point: Partial<PointPlan> | nul
       if (fired) {
         stage.fired.push(fired)
         stage.note(fired.fault)
+        const at = new Date(fired.at)
+        if (planned?.action === 'stop') freeze.began(at)
+        if (planned?.action === 'delay') stage.evidence.frozen(at, new Date(at.getTime() + planned.delayMs))
       }
       return fired
     },
@@ -104,17 +107,13 @@ export async function startVictim(stage: Ground, point: Partial<PointPlan> | nul
 
 const firedAt = (record: string): Fired | null => (existsSync(record) ? Fired.parse(JSON.parse(readFileSync(record, 'utf8'))) : null)
 
-/** Notes from when to when a node was frozen: by a signal, or by its own failpoint at `plannedAt`. */
-function freezeOf(evidence: Evidence, plannedAt: () => string | undefined): { began(): void; ended(): void } {
+/** Notes from when to when a node was frozen. */
+function freezeOf(evidence: Evidence): { began(at: Date): void; ended(): void } {
   let from: Date | null = null
-  let isPlannedOver = false
   return {
-    began: () => void (from = new Date()),
+    began: (at) => void (from ??= at),
     ended() {
-      const planned = isPlannedOver ? undefined : plannedAt()
-      const since = from ?? (planned === undefined ? null : new Date(planned))
-      if (since) evidence.frozen(since, new Date())
-      if (planned !== undefined) isPlannedOver = true
+      if (from) evidence.frozen(from, new Date())
       from = null
     },
   }

@@ -30,6 +30,8 @@ export interface AuditReport {
   judged: Record<Invariant, { breaches: number; excepted: number; note: string | null }>
   /** Milliseconds of the oldest transaction that a sampler saw; null without one. */
   longestTransactionMs: number | null
+  /** Share of a sampler's looks at the database that failed, 0 to 1. */
+  blindness: number
   /** Of the declared ones: as declared, and put right by a person since. */
   incidents: { declared: number; ok: number; repaired: number }
   breaches: Breach[]
@@ -80,6 +82,7 @@ export function judge(world: World, input: Pick<AuditInput, 'incidents'>): { rep
       invariants: breaches.length - count('lost') - count('doubled') - count('unequal') - count('incident'),
       judged: judgedOf(breaches, excepted, world),
       longestTransactionMs: longestTransaction(world),
+      blindness: blindnessOf(world),
       incidents: incidentsOf(results),
       breaches,
       replay: replayOf(world),
@@ -121,17 +124,27 @@ function judgedOf(breaches: readonly Breach[], excepted: readonly Breach[], worl
 }
 
 /** What a sampler must have seen for an invariant to be judged whole. */
-const SAMPLED: Partial<Record<Invariant, Sample['kind']>> = { I8: 'sessions', I9: 'channels', I10: 'channels', I11: 'leases', I12: 'sums' }
+const SAMPLED: Partial<Record<Invariant, Sample['kind'][]>> = {
+  I8: ['sessions', 'call'],
+  I9: ['channels'],
+  I10: ['channels'],
+  I11: ['leases'],
+  I12: ['sums'],
+}
+/** Those of which no table tells. */
+const SAMPLED_ALONE: ReadonlySet<Invariant> = new Set(['I8', 'I9'])
 
 /** What the given files leave out. */
 function noteOn(invariant: Invariant, { samples, files }: World): string | null {
-  const needed = SAMPLED[invariant]
-  if (needed && samplesOf(samples, needed).length === 0)
-    return invariant === 'I8' || invariant === 'I9'
-      ? `not judged: no ${needed} in --samples`
-      : `by the tables alone: no ${needed} in --samples`
+  const lacking = SAMPLED[invariant]?.find((kind) => !samples.some((sample) => sample.kind === kind))
+  if (lacking) return `${SAMPLED_ALONE.has(invariant) ? 'not judged whole' : 'by the tables alone'}: no ${lacking} in --samples`
   if (files.length === 0 && (invariant === 'I13' || invariant === 'I14')) return 'in the tables alone: no --scan'
   return null
+}
+
+function blindnessOf({ samples }: World): number {
+  const blind = samplesOf(samples, 'blind').length
+  return blind / Math.max(1, blind + samplesOf(samples, 'sums').length)
 }
 
 function incidentsOf(results: readonly IncidentResult[]): AuditReport['incidents'] {

@@ -277,8 +277,10 @@ describe('the auditor names the invariant and the order', () => {
     expect(await run(...args, '--scenario', 'D3')).toMatchObject({ code: 0, out: expect.stringContaining('1 excepted') })
     expect(await run(...args, '--scenario', 'D5')).toMatchObject({ code: 1 })
     expect(await run(...args, '--longest-transaction-ms', '6000')).toMatchObject({ code: 0 })
-    expect(await run(...(await samples(old, { kind: 'frozen', at: at(0), until: at(3) })))).toMatchObject({ code: 0 })
-    expect(await run(...(await samples(old, { kind: 'frozen', at: at(2), until: at(3) })))).toMatchObject({ code: 1 })
+    // It was open from -4 to 1: what two freezes leave of it is judged.
+    const frozen = (from: number, to: number): Sample => ({ kind: 'frozen', at: at(from), until: at(to) })
+    expect(await run(...(await samples(old, frozen(-2, 3), frozen(-5, -1))))).toMatchObject({ code: 0 })
+    expect(await run(...(await samples(old, frozen(-2, 3), frozen(-5, -3))))).toMatchObject({ code: 1 })
     const call: Sample = { kind: 'call', at: at(2), system: 'paris:main', request: '4711', openTransactions: 1 }
     expect(await run(...(await samples(call)), '--scenario', 'D3')).toMatchObject({ code: 1 })
   }, 60_000)
@@ -298,6 +300,13 @@ describe('the auditor names the invariant and the order', () => {
     expect(await run(...(await samples(...lowered)))).toMatchObject({ code: 1 })
     const lifted: Sample = { kind: 'lifted', at: around(-7_500), channel: 'mercadolibre:1001' }
     expect(await run(...(await samples(...lowered, lifted)))).toMatchObject({ code: 0 })
+  }, 60_000)
+
+  test('of a token in a log, whether it was planted or not', async () => {
+    await writeFile(file('hub.log'), 'started\nTG-0123456789abcdef01234567-1001 was refused\n')
+    const { code, out } = await run('--scan', file('hub.log'))
+    expect(code).toBe(1)
+    expect(out).toMatch(/^I14 hub.log line 2[ :]/m)
   }, 60_000)
 
   test('with the seed and the command that makes the run again', async () => {

@@ -94,6 +94,7 @@ async function read(owner: pg.Client, hub: pg.Client): Promise<Sample[]> {
   ).rows
   const leases = (await owner.query<At & { delivery: string; lease: string }>(LEASES)).rows
   if (!sums) throw new Error('no sums')
+  // Each by the instant of its own statement: what happened between two of them must not seem to have come before.
   const at = sums.at.toISOString()
   const iso = (time: Date | null): string | null => time?.toISOString() ?? null
   return [
@@ -101,7 +102,7 @@ async function read(owner: pg.Client, hub: pg.Client): Promise<Sample[]> {
     { kind: 'sums', at, inbound: sums.inbound, deliveries: sums.deliveries },
     {
       kind: 'channels',
-      at,
+      at: channels[0]?.at.toISOString() ?? at,
       channels: channels.map(({ id, delivered, due, circuitOpenedAt, pausedAt, limitedUntil }) => ({
         id,
         delivered,
@@ -111,6 +112,6 @@ async function read(owner: pg.Client, hub: pg.Client): Promise<Sample[]> {
         limitedUntil: iso(limitedUntil),
       })),
     },
-    { kind: 'leases', at, leases: leases.map(({ delivery, lease }) => ({ delivery, lease })) },
+    { kind: 'leases', at: leases[0]?.at.toISOString() ?? at, leases: leases.map(({ delivery, lease }) => ({ delivery, lease })) },
   ]
 }

@@ -164,12 +164,13 @@ function longestLock({ running }: Stage): { end(): Promise<number> } {
       longest = Math.max(longest, rows[0]?.ms ?? 0)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-  })()
+  })().catch((error: unknown) => error)
   return {
     async end() {
       isOver = true
-      await sampling
+      const failed = await sampling
       await pool.end()
+      if (failed) throw failed
       return longest
     },
   }

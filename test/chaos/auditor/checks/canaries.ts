@@ -30,11 +30,15 @@ export function nothingLeaks(world: World): Breach[] {
   ]
 }
 
+/** An access or refresh token, as MercadoLibre and its simulator write them. */
+const TOKEN = String.raw`\b(?:APP_USR-\d+|TG-[\da-f]{20})[\w-]*-\d+`
+
 function leaks(kind: 'I13' | 'I14', wanted: readonly string[], places: readonly Place[], world: World): Breach[] {
   const strings = [...new Set(wanted)]
-  if (strings.length === 0) return []
+  const patterns = [...strings.map((one) => one.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)), ...(kind === 'I14' ? [TOKEN] : [])]
+  if (patterns.length === 0) return []
   // One pass over each text, however many strings: buyers are hundreds.
-  const pattern = new RegExp(strings.map((one) => one.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).join('|'), 'i')
+  const pattern = new RegExp(patterns.join('|'), 'i')
   return places.flatMap(({ row, orderId, text }) => {
     const found = pattern.exec(text)
     if (!found) return []

@@ -2,8 +2,6 @@ import { type Breach, breach } from '../breach.ts'
 import { samplesOf } from '../sample-file.ts'
 import type { World } from '../world.ts'
 
-/** What a node held open when it was frozen ends this soon after it woke, or after another one ended its session. */
-const AFTER_A_FREEZE_MS = 2_000
 /** PostgreSQL's own, and what tests and people open by hand. */
 const HUB = /^(rosh|order-sync-hub)/
 /** Field of a breach that is about how long, not about what was done meanwhile. */
@@ -40,10 +38,23 @@ export function longestTransaction(world: World): number | null {
   return Math.round(openTransactions(world).reduce((most, one) => Math.max(most, one.transactionMs), 0))
 }
 
+// What a frozen node held open is held through no fault of the hub's: the time of its freeze does not count, whichever node a session is of.
 function openTransactions({ samples }: Pick<World, 'samples'>) {
-  const freezes = samplesOf(samples, 'frozen').map(({ at, until }) => ({ from: Date.parse(at), to: Date.parse(until) + AFTER_A_FREEZE_MS }))
-  const isFrozen = (at: string): boolean => freezes.some(({ from, to }) => Date.parse(at) >= from && Date.parse(at) <= to)
-  return samplesOf(samples, 'sessions')
-    .filter(({ at }) => !isFrozen(at))
-    .flatMap(({ at, sessions }) => sessions.filter(({ application }) => HUB.test(application)).map((session) => ({ at, ...session })))
+  const freezes = samplesOf(samples, 'frozen').map(({ at, until }) => ({ from: Date.parse(at), to: Date.parse(until) }))
+  return samplesOf(samples, 'sessions').flatMap(({ at, sessions }) =>
+    sessions
+      .filter(({ application }) => HUB.test(application))
+      .map((session) => ({ at, ...session, transactionMs: awakeMs(Date.parse(at), session.transactionMs, freezes) })),
+  )
+}
+
+/** The milliseconds before `to` that lie in no freeze. */
+function awakeMs(to: number, lastedMs: number, freezes: readonly { from: number; to: number }[]): number {
+  let from = to - lastedMs
+  let awake = 0
+  for (const freeze of freezes.toSorted((a, b) => a.from - b.from)) {
+    awake += Math.max(0, Math.min(freeze.from, to) - from)
+    from = Math.max(from, freeze.to)
+  }
+  return awake + Math.max(0, to - from)
 }
