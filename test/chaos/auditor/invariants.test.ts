@@ -214,6 +214,10 @@ describe('the auditor names the invariant and the order', () => {
     })
     await sampler.sample()
     await sampler.stop()
+    const call: Sample = { kind: 'call', at: at(2), system: 'paris:main', request: '4711', openTransactions: 0 }
+    const idle = { pid: 1, application: 'rosh bus', state: 'idle', transactionMs: 9_000, query: 'LISTEN rosh_inbound' }
+    const listener: Sample = { kind: 'sessions', at: at(2), sessions: [idle] }
+    await appendFile(file('samples.jsonl'), `${JSON.stringify(call)}\n${JSON.stringify(listener)}\n`)
     await writeFile(file('canaries.json'), JSON.stringify({ personal: ['Canario Personal'], secrets: ['canario-secreto-1'] }))
     await writeFile(file('hub.log'), 'nothing of interest\n')
     const given = ['--samples', file('samples.jsonl'), '--canaries', file('canaries.json'), '--scan', file('hub.log')]

@@ -164,7 +164,10 @@ function longestLock({ running }: Stage): { end(): Promise<number> } {
       longest = Math.max(longest, rows[0]?.ms ?? 0)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-  })().catch((error: unknown) => error)
+  })().then(
+    () => null,
+    (error: Error) => error,
+  )
   return {
     async end() {
       isOver = true

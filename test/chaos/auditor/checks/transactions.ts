@@ -43,7 +43,8 @@ function openTransactions({ samples }: Pick<World, 'samples'>) {
   const freezes = samplesOf(samples, 'frozen').map(({ at, until }) => ({ from: Date.parse(at), to: Date.parse(until) }))
   return samplesOf(samples, 'sessions').flatMap(({ at, sessions }) =>
     sessions
-      .filter(({ application }) => HUB.test(application))
+      // An idle listener has one of its own while PostgreSQL hands it a notification; the hub began none.
+      .filter(({ application, state }) => HUB.test(application) && state !== 'idle')
       .map((session) => ({ at, ...session, transactionMs: awakeMs(Date.parse(at), session.transactionMs, freezes) })),
   )
 }
