@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { assemble, type Hub } from '../../src/assembly.ts'
@@ -105,7 +105,14 @@ export async function startVictim(stage: Ground, point: Partial<PointPlan> | nul
   }
 }
 
-const firedAt = (record: string): Fired | null => (existsSync(record) ? Fired.parse(JSON.parse(readFileSync(record, 'utf8'))) : null)
+/** Null as long as the record is not there, or not written whole. */
+function firedAt(record: string): Fired | null {
+  try {
+    return Fired.parse(JSON.parse(readFileSync(record, 'utf8')))
+  } catch {
+    return null
+  }
+}
 
 /** Notes from when to when a node was frozen. */
 function freezeOf(evidence: Evidence): { began(at: Date): void; ended(): void } {
