@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { CAUSE_CODES } from '../core/cause-code.ts'
 import { outboxIdOf } from '../core/identifier.ts'
 import { loggedWords } from '../core/logged-text.ts'
-import { deadLetterDepth, listDeadLetters } from '../flows/dead-letters.ts'
+import { deadLetterDepth, listDeadLetters, MOST_LISTED } from '../flows/dead-letters.ts'
 import { type DrainAnswer, drainDlq, type DrainRefusal, type DrainRequest } from '../flows/drain-dlq.ts'
 import type { DeadLetter } from '../ports/dead-letters.ts'
 import type { BadMarketplace } from '../flows/marketplace-filter.ts'
@@ -48,7 +48,7 @@ function registerList(dlq: Command, context: CliContext): void {
   command.addOption(csv).action(async (options: Filter & { csv?: keyof typeof SEPARATORS }) => {
     if (options.csv && options.json) throw new CliError('bad-input', '--csv and --json exclude each other')
     const filter = filterOf(options)
-    const most = options.csv ? MOST_IN_SPREADSHEET : MOST_LISTED
+    const most = options.csv ? MOST_LISTED : MOST_SHOWN
     const [list, depth] = await withDesk(context, (desk) =>
       recordedRead(
         desk,
@@ -79,8 +79,7 @@ function registerList(dlq: Command, context: CliContext): void {
   })
 }
 
-const MOST_LISTED = 200
-const MOST_IN_SPREADSHEET = 10_000
+const MOST_SHOWN = 200
 /** Excel splits by what the country writes: a semicolon where the comma is for decimals. */
 const SEPARATORS = { comma: ',', semicolon: ';' } as const
 

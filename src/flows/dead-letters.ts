@@ -8,7 +8,8 @@ export function deadLetterDepth(deadLetters: DeadLetters): Promise<Depth> {
   return deadLetters.depth()
 }
 
-const MOST_LISTED = 10_000
+/** No list is longer, whatever is asked for. */
+export const MOST_LISTED = 10_000
 
 export interface ListPorts {
   deadLetters: DeadLetters

@@ -6,7 +6,8 @@ const NO_COMMIT = 'unknown'
 /** What a run depends on; documents are none of it. */
 const CODE = ['src', 'simulators', 'test', 'migrations', 'package-lock.json']
 
-const git = (...args: string[]): string => execFileSync('git', args, { cwd: packageRoot, encoding: 'utf8', stdio: 'pipe' }).trim()
+/** Standard output of git in this copy; throws outside of a clone and for what git refuses. */
+export const git = (...args: string[]): string => execFileSync('git', args, { cwd: packageRoot, encoding: 'utf8', stdio: 'pipe' }).trim()
 
 /** The commit that is checked out, with `+` where code differs from it; `unknown` outside of a clone. */
 export function commitOf(): string {

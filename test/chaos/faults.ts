@@ -90,12 +90,11 @@ const CHANNELS: Record<Between, string[]> = {
 export function faultyChannels(names: readonly string[]): string[] {
   return names.flatMap((name) => {
     const fault = faultOf(name)
-    const isOfWebhooks = fault.kind === 'simulator' && fault.rules.every((rule) => rule.fault.endsWith('-webhook'))
-    return isOfWebhooks ? [] : CHANNELS[fault.system]
+    return fault.kind === 'simulator' && isOfWebhooks(fault) ? [] : CHANNELS[fault.system]
   })
 }
 
-/** Faults that begin before the work does; a link's fault begins when work is under way (`beginLinkFaults`). */
+/** Faults that begin before the work does; a link's fault begins when work is under way (`failLinks`). */
 export async function beginFaults(stage: Stage): Promise<void> {
   const rules = new Map<System, Rule[]>()
   for (const name of stage.plan.faults) {
@@ -155,13 +154,15 @@ export async function firedAtSimulators(stage: Stage): Promise<Fired[]> {
   for (const name of stage.plan.faults) {
     const fault = faultOf(name)
     if (fault.kind !== 'simulator') continue
-    const ofWebhooks = fault.rules.every((rule) => rule.fault.endsWith('-webhook'))
-    fired.push(...(ofWebhooks ? await firedWebhooks(stage, name, fault) : await firedRequests(stage, name, fault)))
+    fired.push(...(isOfWebhooks(fault) ? await firedWebhooks(stage, name, fault) : await firedRequests(stage, name, fault)))
   }
   return fired
 }
 
 type SimulatorFault = Extract<Fault, { kind: 'simulator' }>
+
+/** Whether it befalls notifications alone: no request of the hub. */
+const isOfWebhooks = ({ rules }: SimulatorFault): boolean => rules.every((rule) => rule.fault.endsWith('-webhook'))
 
 async function firedRequests(stage: Stage, name: string, fault: SimulatorFault): Promise<Fired[]> {
   const words = new Set(fault.rules.map((rule) => (rule.fault === 'late' ? 'delayed' : rule.fault)))

@@ -2,8 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../src/home.ts'
-
-const git = (...args: string[]): string => execFileSync('git', args, { cwd: packageRoot, encoding: 'utf8', stdio: 'pipe' }).trim()
+import { git } from './commit.ts'
 
 /** The commit before the one that brought the newest migration; null outside of a clone, and in one that lacks its history. */
 export function olderCommit(): string | null {

@@ -32,7 +32,10 @@ export async function runMutants(options: Pick<RunOptions, 'onRecord' | 'paralle
       open.map(({ plan }) => plan),
       options,
     )
-    for (const [at, { result }] of open.entries()) result.runs.push(...records.slice(at, at + 1))
+    for (const [at, { result }] of open.entries()) {
+      const record = records[at]
+      if (record) result.runs.push(record)
+    }
   }
   return results
 }

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import type { AuditInput } from './world.ts'
+import { type AuditInput, LONGEST_TRANSACTION_MS } from './world.ts'
 
 export interface AuditArguments extends AuditInput {
   json: boolean
@@ -22,7 +22,7 @@ export const USAGE = `audit:ledgers [options]
   --quiet-seconds N      what changed within the last N seconds is not judged yet, default 30
   --record FILE          the run record of a harness: seed, injected scenarios, faulty channels; names the command that replays it
   --samples FILE         what a sampler wrote beside the run; without it I8 and I9 are not judged
-  --longest-transaction-ms N  from how many milliseconds on a sampled transaction breaks I8, default 250
+  --longest-transaction-ms N  from how many milliseconds on a sampled transaction breaks I8, default ${LONGEST_TRANSACTION_MS}
   --scenario D5,A4       injected rows of the failure catalogue, beside those of the record; each takes out what it must
   --canaries FILE        {"personal": [...], "secrets": [...]} that must stand nowhere, beside the ledgers' own buyers and path secrets
   --scan FILE            a log or a tool's output to look for them in; may be given several times
@@ -39,7 +39,7 @@ export function readArguments(argv: readonly string[], env: Record<string, strin
   const isDemo = isDemoHome(home)
   const quietSeconds = Number(values['quiet-seconds'] ?? '30')
   if (!Number.isFinite(quietSeconds) || quietSeconds < 0) throw new BadArgument('--quiet-seconds: a number of seconds, 0 or more')
-  const longestTransactionMs = Number(values['longest-transaction-ms'] ?? '250')
+  const longestTransactionMs = Number(values['longest-transaction-ms'] ?? LONGEST_TRANSACTION_MS)
   if (!Number.isFinite(longestTransactionMs) || longestTransactionMs <= 0)
     throw new BadArgument('--longest-transaction-ms: a number of milliseconds above 0')
   return {

@@ -289,6 +289,10 @@ describe('the auditor names the invariant and the order', () => {
     expect(await run(...(await samples(call)), '--scenario', 'D3')).toMatchObject({ code: 1 })
   }, 60_000)
 
+  test('and finds no stall where the hub’s clock was moved between two samples', async () => {
+    expect(await run(...(await samples(channels(0, true), channels(3_600, true))))).toMatchObject({ code: 0 })
+  }, 60_000)
+
   test('of an intent through a limit that a sample showed; not through one that the harness lifted before', async () => {
     const { rows } = await sql(`SELECT min(started_at) AS first FROM attempt WHERE purpose = 'send' AND channel = 'mercadolibre:1001'`)
     const around = (ms: number): string => new Date(Date.parse(rows[0].first) + ms).toISOString()

@@ -60,7 +60,7 @@ export interface World {
   nameOf(orderId: string): string
 }
 
-const LONGEST_TRANSACTION_MS = 250
+export const LONGEST_TRANSACTION_MS = 250
 
 export async function readWorld(input: AuditInput): Promise<World> {
   const { odoo, meli, paris } = input.ledgers
