@@ -29,15 +29,18 @@ export const manyWorkers: Script = {
   },
 }
 
-/** R3: the clock of one worker is an hour ahead or behind, by the seed, and it dies with an order in hand. */
+/** R3: the clock of one worker is an hour ahead or behind, by the seed, and it dies with an order in hand; a right and a wrong one go on. */
 export const wrongClock: Script = {
   async run(stage) {
     const ahead = stage.plan.seed % 2 ? 3_600_000 : -3_600_000
     const node = await stage.victim({}, { clockAheadMs: ahead })
-    await stage.calm('worker', 'subscriber', 'reconciler')
+    await stage.calm('subscriber', 'reconciler')
     const made = await perform(stage, workloadOf(stage.plan.seed, { ...SMALL, erp: 12 }))
     const fired = await node.fired()
     stage.fire(`clock ${ahead / 3_600_000} h`, fired?.inFlight ?? '')
+    // Only now, or they could have taken every order before it had one.
+    await stage.victim(null, { role: 'worker', clockAheadMs: ahead })
+    await stage.calm('worker')
     return expectedOf(made)
   },
 }
