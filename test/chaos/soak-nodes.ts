@@ -19,7 +19,9 @@ export async function startFleet(stage: Stage): Promise<Fleet> {
   const nodes: { role: Role; node: VictimNode }[] = []
   let receiverPort = 0
   const start = async (role: Role): Promise<VictimNode> => {
-    const node = await stage.victim(null, { role, port: role === 'receiver' ? receiverPort : 0 })
+    const port = role === 'receiver' ? receiverPort : 0
+    // As a supervisor would: one that starts while PostgreSQL is down ends at once, and is started again.
+    const node = await stage.eventually(() => stage.victim(null, { role, port }).catch(() => undefined), `another ${role} starts`)
     if (role === 'receiver' && receiverPort === 0) {
       receiverPort = node.port
       await stage.callbackTo(receiverPort)
