@@ -51,8 +51,9 @@ export function failpoints(plan: PointPlan | null): Failpoints {
       }
     },
     async beforeCommit() {
-      // Ends share a commit: each of them that is open is a hit, or the third may never come.
-      for (const about of [...open]) await hit(about.point, about.channel, about.inFlight)
+      // Ends share a commit: each that is under way is a hit, or the third may never come.
+      const underWay = [...open]
+      for (const about of underWay) await hit(about.point, about.channel, about.inFlight)
     },
   }
 }
