@@ -17,7 +17,7 @@ export interface Evidence {
   canaries: string
   /** Logs of all nodes so far. */
   logs(): string[]
-  /** Between these instants a node was frozen, and what it held open was held for that long. */
+  /** Between these instants a node was frozen, or the database made to answer late: what was held open was held for that long. */
   frozen(from: Date, to: Date): void
   /** At this instant of the hub's clock the harness itself lifted the limit of a channel. */
   lifted(channel: string, at: string): void

@@ -129,6 +129,8 @@ export async function failLinks(stage: Stage, made: Made): Promise<void> {
       if (proxy.hits() > 0) stage.fired.push({ at, fault: name, inFlight })
       await pause(fault.fault.kind === 'latency' ? 1_500 : 500)
       proxy.set({ kind: 'none' })
+      // Every statement waits then, by no fault of the hub: what a transaction asks of others meanwhile is still seen, at the call itself.
+      if (fault.system === 'postgres') stage.evidence.frozen(new Date(at), new Date())
     }
     stage.note(name)
   }

@@ -37,6 +37,8 @@ interface Link {
   server: Socket
   /** Bytes since the fault began, by direction. */
   passed: { request: number; answer: number }
+  /** Chunks on their way late, by direction: nothing may overtake them. */
+  late: { request: number; answer: number; ms: number }
   /** A byte of it was dropped: what came after would be read as something else, so it can only be reset. */
   hasGap: boolean
 }
@@ -77,7 +79,7 @@ function accept(client: Socket, targetPort: number, state: State): void {
     return
   }
   const server = createConnection({ port: targetPort, host: '127.0.0.1', noDelay: true })
-  const link: Link = { client, server, passed: { request: 0, answer: 0 }, hasGap: false }
+  const link: Link = { client, server, passed: { request: 0, answer: 0 }, late: { request: 0, answer: 0, ms: 0 }, hasGap: false }
   state.links.add(link)
   relay(client, server, 'request', link, state)
   relay(server, client, 'answer', link, state)
@@ -98,11 +100,14 @@ function pass(bytes: Buffer, to: Socket, direction: 'request' | 'answer', link: 
   const { fault } = state
   switch (fault.kind) {
     case 'none':
-      write(to, bytes)
+      // Timers of one length end in the order in which they began.
+      if (link.late[direction] > 0) writeLate(to, bytes, direction, link)
+      else write(to, bytes)
       return
     case 'latency':
       state.hits += 1
-      setTimeout(() => write(to, bytes), fault.ms)
+      link.late.ms = fault.ms
+      writeLate(to, bytes, direction, link)
       return
     case 'half-open':
       if (direction === 'request') {
@@ -132,6 +137,14 @@ function pass(bytes: Buffer, to: Socket, direction: 'request' | 'answer', link: 
 
 function write(to: Socket, bytes: Buffer): void {
   if (!to.destroyed && to.writable) to.write(bytes)
+}
+
+function writeLate(to: Socket, bytes: Buffer, direction: 'request' | 'answer', { late }: Link): void {
+  late[direction] += 1
+  setTimeout(() => {
+    late[direction] -= 1
+    write(to, bytes)
+  }, late.ms)
 }
 
 function drop(link: Link, state: State): void {

@@ -35,7 +35,7 @@ const SampleLine = z.discriminatedUnion('kind', [
   }),
   z.object({ ...At, kind: z.literal('leases'), leases: z.array(z.object({ delivery: z.string(), lease: z.string() })) }),
   z.object({ ...At, kind: z.literal('call'), system: z.string(), request: z.string(), openTransactions: Count }),
-  /** A node was frozen from `at` until then: what it held open was held that long. */
+  /** A node was frozen, or the database made to answer late, from `at` until then: what was held open was held that long. */
   z.object({ ...At, kind: z.literal('frozen'), until: z.iso.datetime() }),
   /** The harness, not the hub, lifted the limit of a channel. */
   z.object({ ...At, kind: z.literal('lifted'), channel: z.string() }),
