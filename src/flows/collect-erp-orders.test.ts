@@ -10,7 +10,7 @@ import { collectStock } from './collect-stock.ts'
 function aCursor(): { store: OrderStore; ended: ({ code: string } | null)[] } {
   const ended: ({ code: string } | null)[] = []
   const store = {
-    beginCollect: (): Promise<CollectTicket> => Promise.resolve({ fetchNo: 1, cursor: null }),
+    beginCollect: (): Promise<CollectTicket> => Promise.resolve({ fetchNo: 1, leaseMs: 60_000, cursor: null }),
     endCollect: (_name: string, _ticket: CollectTicket, failure: { code: string } | null) => {
       ended.push(failure)
       return Promise.resolve()

@@ -18,6 +18,8 @@ export interface CollectCursor {
 
 export interface CollectTicket {
   fetchNo: number
+  /** Milliseconds for which each batch that is stored holds the cursor anew. */
+  leaseMs: number
   cursor: CollectCursor | null
 }
 

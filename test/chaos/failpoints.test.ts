@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { failpoints, type PointPlan } from './failpoints.ts'
 import { Fired } from './plan.ts'
 
@@ -16,6 +16,7 @@ const THIRD_END: Omit<PointPlan, 'record'> = {
 
 test('ends that share a commit are a hit each', async () => {
   const home = mkdtempSync(join(tmpdir(), 'rosh-failpoints-'))
+  onTestFinished(() => rmSync(home, { recursive: true }))
   const record = join(home, 'fired.json')
   const points = failpoints({ ...THIRD_END, record })
   const committed = Promise.withResolvers<void>()
@@ -29,7 +30,6 @@ test('ends that share a commit are a hit each', async () => {
   expect(fired).toMatchObject({ fault: 'throw mid-finish #3', inFlight: 'odoo-3' })
   committed.resolve()
   await Promise.all(ends)
-  rmSync(home, { recursive: true })
 })
 
 test('ends at another system, and those that are over, are none', async () => {

@@ -49,9 +49,10 @@ async function runInto(record: RunRecord): Promise<void> {
       return null
     })
     if (expected !== null) {
-      stage.note('judged')
+      stage.note('judgement begins')
       const forMs = plan.mutant === null ? LONGEST_MS : LONGEST_WITH_A_MISTAKE_MS
       const report = await judged(stage.running, judgedBy(stage, expected), forMs)
+      stage.note('judgement passed')
       record.orders = report.checked
       record.breaches = breachesOf(report)
       record.problems.push(...missing(report, expected), ...unjudged(report))

@@ -21,7 +21,12 @@ export async function startFleet(stage: Stage): Promise<Fleet> {
   const start = async (role: Role): Promise<VictimNode> => {
     const port = role === 'receiver' ? receiverPort : 0
     // As a supervisor would: one that starts while PostgreSQL is down ends at once, and is started again.
-    const node = await stage.eventually(() => stage.victim(null, { role, port }).catch(() => undefined), `another ${role} starts`)
+    const attempt = () =>
+      stage.victim(null, { role, port }).catch((error: unknown) => {
+        stage.note(`a ${role} did not start: ${error instanceof Error ? error.message : String(error)}`)
+        return undefined
+      })
+    const node = await stage.eventually(attempt, `another ${role} starts`)
     if (role === 'receiver' && receiverPort === 0) {
       receiverPort = node.port
       await stage.callbackTo(receiverPort)

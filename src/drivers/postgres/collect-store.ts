@@ -20,7 +20,7 @@ export async function beginCollect(pool: Pool, name: string, leaseMs: number): P
      RETURNING fetch_no, position`,
     [name, leaseMs],
   )
-  return rows[0] ? { fetchNo: Number(rows[0].fetch_no), cursor: rows[0].position } : null
+  return rows[0] ? { fetchNo: Number(rows[0].fetch_no), leaseMs, cursor: rows[0].position } : null
 }
 
 export const collectStart = (pool: Pool, spanMs: number): Promise<string> => keptStart(pool, 'erp-start', spanMs)
@@ -111,8 +111,8 @@ class CollectFenced extends Error {
 async function holdsCursor(client: PoolClient, name: string, ticket: CollectTicket): Promise<boolean> {
   // A long read keeps its lease as long as it makes progress.
   const { rowCount } = await client.query(
-    `UPDATE cursor SET lease_until = greatest(lease_until, hub_now() + interval '60 s') WHERE name = $1 AND fetch_no = $2`,
-    [name, ticket.fetchNo],
+    `UPDATE cursor SET lease_until = greatest(lease_until, hub_now() + $3 * interval '1 ms') WHERE name = $1 AND fetch_no = $2`,
+    [name, ticket.fetchNo, ticket.leaseMs],
   )
   return rowCount === 1
 }
