@@ -443,6 +443,7 @@ export function cataloguePlans(): Plan[] {
         script: scenario.script,
         seed: scenario.seed ?? 100 + number,
         profile: scenario.profile ?? 'naive',
+        work: 'creation',
         victim: scenario.victim ?? null,
         faults: [...(scenario.faults ?? [])],
         mutant: null,

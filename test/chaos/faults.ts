@@ -6,22 +6,25 @@ import type { LinkFault } from './tcp-proxy.ts'
 import { type Made, perform } from './workload.ts'
 
 type System = 'odoo' | 'meli' | 'paris'
-type Rule = { match: { method?: string; path?: string }; fault: string; times?: number } & Record<string, unknown>
+type Rule = { match: { method?: string; path?: string; body?: string }; fault: string; times?: number } & Record<string, unknown>
 
 /** A fault by name: rules of a simulator, or what a proxy does. */
 type Fault =
   | { kind: 'simulator'; system: System; rules: Rule[] }
   | { kind: 'link'; system: Between; fault: LinkFault | { kind: 'reset-once' } }
 
-const CREATE = { method: 'POST', path: '^/orders$' }
-const WRITE = { path: 'sale.order.(load|action_confirm)$' }
+const CREATE_OR_CANCEL = { method: 'POST', path: '^/orders(/[^/]+/cancel)?$' }
+const UPDATE = { method: 'PUT', path: '^/orders/[^/]+$' }
+const WRITE = { path: 'sale.order.(load|action_confirm|action_cancel|message_post)$' }
+// The others tell of stock.
+const OF_AN_ORDER = { body: '"resource":"/(orders|shipments|packs)/' }
 // Of one order: a search serves none.
 const READ = { method: 'GET', path: '^/(orders|packs|shipments)/\\d' }
 
-const onCreate = (system: 'meli' | 'paris', fault: string, more: Record<string, unknown> = {}): Fault => ({
+const onSend = (system: 'meli' | 'paris', fault: string, more: Record<string, unknown> = {}): Fault => ({
   kind: 'simulator',
   system,
-  rules: [{ match: CREATE, fault, times: 2, ...more }],
+  rules: [CREATE_OR_CANCEL, UPDATE].map((match) => ({ match, fault, times: 2, ...more })),
 })
 const onWrite = (fault: string, more: Record<string, unknown> = {}): Fault => ({
   kind: 'simulator',
@@ -30,29 +33,29 @@ const onWrite = (fault: string, more: Record<string, unknown> = {}): Fault => ({
 })
 
 const FAULTS = {
-  'meli accepts and hangs': onCreate('meli', 'accept-then-hang'),
-  'meli accepts and resets': onCreate('meli', 'accept-then-reset'),
-  'meli answers nothing': onCreate('meli', 'empty'),
-  'meli cuts its answer': onCreate('meli', 'truncate'),
-  'meli hangs': onCreate('meli', 'hang'),
-  'meli answers 500': onCreate('meli', 'status', { status: 500 }),
-  'meli answers 429': onCreate('meli', 'status', { status: 429, retryAfter: '1', body: '{"message":"slow down"}' }),
-  'meli answers HTML': onCreate('meli', 'html'),
-  'meli accepts late': onCreate('meli', 'late', { ms: 700 }),
+  'meli accepts and hangs': onSend('meli', 'accept-then-hang'),
+  'meli accepts and resets': onSend('meli', 'accept-then-reset'),
+  'meli answers nothing': onSend('meli', 'empty'),
+  'meli cuts its answer': onSend('meli', 'truncate'),
+  'meli hangs': onSend('meli', 'hang'),
+  'meli answers 500': onSend('meli', 'status', { status: 500 }),
+  'meli answers 429': onSend('meli', 'status', { status: 429, retryAfter: '1', body: '{"message":"slow down"}' }),
+  'meli answers HTML': onSend('meli', 'html'),
+  'meli accepts late': onSend('meli', 'late', { ms: 700 }),
   'meli reads fail': { kind: 'simulator', system: 'meli', rules: [{ match: READ, fault: 'status', status: 502, times: 3 }] },
-  'paris accepts and hangs': onCreate('paris', 'accept-then-hang'),
-  'paris accepts and resets': onCreate('paris', 'accept-then-reset'),
-  'paris answers nothing': onCreate('paris', 'empty'),
-  'paris cuts its answer': onCreate('paris', 'truncate'),
-  'paris answers 503 with Retry-After': onCreate('paris', 'status', { status: 503, retryAfter: '1' }),
-  'paris accepts late': onCreate('paris', 'late', { ms: 700 }),
+  'paris accepts and hangs': onSend('paris', 'accept-then-hang'),
+  'paris accepts and resets': onSend('paris', 'accept-then-reset'),
+  'paris answers nothing': onSend('paris', 'empty'),
+  'paris cuts its answer': onSend('paris', 'truncate'),
+  'paris answers 503 with Retry-After': onSend('paris', 'status', { status: 503, retryAfter: '1' }),
+  'paris accepts late': onSend('paris', 'late', { ms: 700 }),
   'odoo accepts and hangs': onWrite('accept-then-hang'),
   'odoo accepts and resets': onWrite('accept-then-reset'),
   'odoo answers 500': onWrite('status', { status: 500 }),
   'odoo hangs': onWrite('hang'),
-  'webhooks are doubled': { kind: 'simulator', system: 'meli', rules: [{ match: {}, fault: 'duplicate-webhook', times: 4 }] },
-  'webhooks are lost': { kind: 'simulator', system: 'meli', rules: [{ match: {}, fault: 'lost-webhook', times: 4 }] },
-  'webhooks are late': { kind: 'simulator', system: 'meli', rules: [{ match: {}, fault: 'delay-webhook', ms: 1_000, times: 4 }] },
+  'webhooks are doubled': { kind: 'simulator', system: 'meli', rules: [{ match: OF_AN_ORDER, fault: 'duplicate-webhook', times: 4 }] },
+  'webhooks are lost': { kind: 'simulator', system: 'meli', rules: [{ match: OF_AN_ORDER, fault: 'lost-webhook', times: 4 }] },
+  'webhooks are late': { kind: 'simulator', system: 'meli', rules: [{ match: OF_AN_ORDER, fault: 'delay-webhook', ms: 1_000, times: 4 }] },
   'database resets': { kind: 'link', system: 'postgres', fault: { kind: 'reset-once' } },
   'database answers late': { kind: 'link', system: 'postgres', fault: { kind: 'latency', ms: 15 } },
   'meli is half open': { kind: 'link', system: 'meli', fault: { kind: 'half-open' } },

@@ -12,8 +12,10 @@ import {
   RECONCILER_POINTS,
   SEND_POINTS,
   type Role,
+  seeded,
   SUBSCRIBER_POINTS,
   type Victim,
+  type Work,
 } from './plan.ts'
 
 // Classes of faults, each of one meaning; the seed of a scenario says which one of its class it gets.
@@ -49,6 +51,9 @@ const CLASSES = [NOTHING, MELI_UNKNOWN, PARIS_UNKNOWN, LATE, REFUSED, READS, ODO
 /** Fewer and wider, so that the pairs fit into minutes. */
 const GATE_CLASSES = [NOTHING, [...MELI_UNKNOWN, ...PARIS_UNKNOWN], LATE, WEBHOOKS, [...REFUSED, ...READS, ...ODOO], DATABASE, NETWORK]
 const NTHS = [1, 2, 3]
+/** A change takes orders that are known everywhere first, so fewer scenarios have one. */
+const GATE_WORKS: readonly Work[] = ['creation', 'creation', 'creation', 'change']
+const CHANGES_IN_FULL = 1 / 3
 /** Once a batch or once a run: a second hit may never come. */
 const HAPPENS_ONCE: readonly Failpoint[] = [
   'mid-collect',
@@ -66,19 +71,20 @@ interface Cell {
   action: Action
   faults: readonly FaultName[]
   profile: Profile
+  work: Work
 }
 
 /** A seed of the pairs with which every single fault comes up too (`gate.test.ts`). */
-const PAIRS_SEED = 37
+const PAIRS_SEED = 118
 
-/** At least 120 scenarios in which every two of failpoint, hit, action, class of fault and profile meet. */
+/** At least 120 scenarios in which every two of failpoint, hit, action, class of fault, profile and kind of work meet. */
 export function gatePlans(): Plan[] {
-  const sizes = [POINTS.length, NTHS.length, ACTIONS.length, GATE_CLASSES.length, PROFILES.length]
+  const sizes = [POINTS.length, NTHS.length, ACTIONS.length, GATE_CLASSES.length, PROFILES.length, GATE_WORKS.length]
   const rows = pairwise(sizes, (row) => isPossible(cellOf(row)), PAIRS_SEED)
   return rows.map((row, at) => planOf(`gate-${String(at + 1).padStart(3, '0')}`, cellOf(row), 1_000 + at))
 }
 
-/** Failpoint × hit × fault × profile; the action goes around, a third of it on real processes that are killed or stopped. */
+/** Failpoint × hit × fault × profile; the action goes around, half of it on real processes that are killed or stopped; the work is drawn. */
 export function fullPlans(): Plan[] {
   const plans: Plan[] = []
   for (const point of POINTS)
@@ -87,7 +93,8 @@ export function fullPlans(): Plan[] {
         for (const profile of PROFILES) {
           const at = plans.length
           const action = (['kill', 'throw', 'delay', 'kill', 'throw', 'stop'] as const)[at % 6] ?? 'kill'
-          const cell = { point, nth, action, faults, profile }
+          const work: Work = seeded(10_000 + at)() < CHANGES_IN_FULL ? 'change' : 'creation'
+          const cell = { point, nth, action, faults, profile, work }
           if (isPossible(cell)) plans.push(planOf(`full-${String(at + 1).padStart(4, '0')}`, cell, 10_000 + at))
         }
   return plans
@@ -100,7 +107,7 @@ export function killPlans(): Plan[] {
   return cells.map(({ point, system }, at) =>
     planOf(
       `kill-${String(at + 1).padStart(2, '0')}`,
-      { point, nth: 1, action: 'kill', faults: [], profile: 'naive' },
+      { point, nth: 1, action: 'kill', faults: [], profile: 'naive', work: 'creation' },
       100 * SYSTEMS.length * (at + 1) + system,
     ),
   )
@@ -114,11 +121,17 @@ function cellOf(row: readonly number[]): Cell {
     action: ACTIONS[at(2)] ?? 'kill',
     faults: GATE_CLASSES[at(3)] ?? [],
     profile: PROFILES[at(4)] ?? 'naive',
+    work: GATE_WORKS[at(5)] ?? 'creation',
   }
 }
 
-/** A refusal without a body names no SKU: what the dead letter must say would be another cause. */
-const SAYS_NO_REASON: readonly FaultName[] = ['meli answers nothing']
+/** Faults that cannot be at a point. */
+const NEVER_AT: Partial<Record<Failpoint, readonly FaultName[]>> = {
+  // A refusal without a body names no SKU: what the dead letter must say would be another cause.
+  'dead-letter': ['meli answers nothing'],
+  // A sweep fetches only what no notification told of.
+  'mid-sweep': WEBHOOKS,
+}
 function isPossible({ point, nth, action }: Cell): boolean {
   if (nth > 1 && HAPPENS_ONCE.includes(point)) return false
   // Nothing is left to freeze, throw or delay once the answer has gone.
@@ -128,16 +141,17 @@ function isPossible({ point, nth, action }: Cell): boolean {
 function planOf(id: string, cell: Cell, seed: number): Plan {
   const victim = victimOf(cell, seed)
   const at = victim.system === null ? '' : ` at ${victim.system}`
-  const faults = cell.faults.filter((one) => cell.point !== 'dead-letter' || !SAYS_NO_REASON.includes(one))
+  const faults = cell.faults.filter((one) => !NEVER_AT[cell.point]?.includes(one))
   const fault = faults[seed % faults.length]
   const under = fault === undefined ? '' : ` while ${fault}`
   return {
     id,
     row: ROW_OF[cell.point],
-    title: `${victim.role}: ${cell.action} ${cell.point}${at}, hit ${cell.nth}${under}, ${cell.profile}`,
+    title: `${victim.role}: ${cell.action} ${cell.point}${at}, hit ${cell.nth}${under}, ${cell.profile}${cell.work === 'change' ? ', orders that change' : ''}`,
     script: 'matrix',
     seed,
     profile: cell.profile,
+    work: cell.work,
     victim,
     faults: fault === undefined ? [] : [fault],
     mutant: null,

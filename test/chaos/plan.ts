@@ -41,6 +41,10 @@ export const MUTANTS = [
 ] as const
 export type Mutant = (typeof MUTANTS)[number]
 
+/** What is under way when something fails: orders that nobody else knows yet, or changes of orders that are known everywhere. */
+export const WORKS = ['creation', 'change'] as const
+export type Work = (typeof WORKS)[number]
+
 const Victim = z.object({
   role: z.enum(ROLES),
   point: z.enum([...POINTS, ...OTHER_POINTS]),
@@ -61,6 +65,7 @@ export const Plan = z.object({
   script: z.string(),
   seed: z.number().int(),
   profile: z.enum(PROFILES).default('naive'),
+  work: z.enum(WORKS).default('creation'),
   victim: Victim.nullable().default(null),
   /** Names of faults of `faults.ts`. */
   faults: z.array(z.string()).default([]),

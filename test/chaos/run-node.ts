@@ -45,8 +45,8 @@ const log = {
 const assembled = await assemble(loadConfig(plan.env, { demo: false }), plan.databaseUrl, log, {
   pool: (pool) => watchedPool(pool, points),
 })
-const hub = withFailpoints(mutated(assembled, plan.mutant), points)
-if (plan.role === 'receiver') watchAnswers(points)
+const watched = withFailpoints(mutated(assembled, plan.mutant), points)
+const hub = plan.role === 'receiver' ? watchAnswers(watched, points) : watched
 const running = plan.mutant === 'ref-batch-txn' && plan.role === 'worker' ? batchWorker() : await startRole(plan.role, hub, plan.port)
 process.stdout.write(`${JSON.stringify({ ready: running.port })}\n`)
 

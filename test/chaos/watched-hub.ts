@@ -1,7 +1,8 @@
 import { subscribe } from 'node:diagnostics_channel'
+import type { ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Hub } from '../../src/assembly.ts'
-import { SWEEP_TOPIC } from '../../src/core/inbound-event.ts'
+import { type InboundEvent, SWEEP_TOPIC } from '../../src/core/inbound-event.ts'
 import type { Pool, PoolClient } from '../../src/drivers/postgres/pool.ts'
 import type { Marketplace } from '../../src/ports/marketplace.ts'
 import type { Outbox } from '../../src/ports/outbox.ts'
@@ -68,13 +69,46 @@ export function withFailpoints(hub: Hub, points: Failpoints): Hub {
   }
 }
 
-/** Hits `after-200` in a process that answers webhooks. */
-export function watchAnswers(points: Failpoints): void {
-  subscribe('http.server.response.finish', (message) => {
-    const { response, request } = message as { response: { statusCode: number }; request: { url: string } }
-    if (response.statusCode === 200 && request.url.startsWith('/webhooks/'))
-      void points.hit('after-200', request.url.split('/')[2] ?? '', 'the webhook just answered')
+/** Hits `after-200` in a process that answers webhooks, once the answer to an event of an order has gone. */
+export function watchAnswers(hub: Hub, points: Failpoints): Hub {
+  const stored = new Map<string, InboundEvent & { channel: string }>()
+  const answers = new WeakMap<ServerResponse, string>()
+  subscribe('http.server.response.created', (message) => {
+    const { response } = message as { response: ServerResponse }
+    const end = response.end.bind(response)
+    response.end = ((...given: Parameters<typeof end>) => {
+      if (typeof given[0] === 'string') answers.set(response, given[0])
+      return end(...given)
+    }) as typeof response.end
   })
+  subscribe('http.server.response.finish', (message) => {
+    const { response } = message as { response: ServerResponse }
+    const event = response.statusCode === 200 ? stored.get(eventIdIn(answers.get(response) ?? '')) : undefined
+    if (event) void points.hit('after-200', event.channel, event.resource)
+  })
+  const { inbox } = hub
+  return {
+    ...hub,
+    inbox: {
+      ...inbox,
+      async record(request, verdict, events) {
+        const receipts = await inbox.record(request, verdict, events)
+        for (const [at, event] of events.entries()) {
+          const eventId = receipts[at]?.eventId
+          if (eventId && event.ignore === null) stored.set(eventId, event)
+        }
+        return receipts
+      },
+    },
+  }
+}
+
+function eventIdIn(answer: string): string {
+  try {
+    return String((JSON.parse(answer) as { event_id?: unknown }).event_id)
+  } catch {
+    return ''
+  }
 }
 
 const orderOf = (wanted: Wanted): string | null => (wanted.desired.kind === 'order' ? wanted.reference : null)
@@ -147,7 +181,8 @@ function watchedInbox({ inbox }: Hub, points: Failpoints): Hub['inbox'] {
     ...inbox,
     async record(request, verdict, events) {
       const channel = request.channel ?? ''
-      const about = events.map((event) => event.resource).join(' ')
+      // What only tells of an item's stock is stored and ignored: no order is in flight.
+      const about = events.flatMap((event) => (event.ignore === null ? event.resource : [])).join(' ')
       if (about === '') return inbox.record(request, verdict, events)
       if (request.path === SWEEP_TOPIC)
         return points.within({ point: 'mid-sweep', channel, inFlight: about }, () => inbox.record(request, verdict, events))

@@ -1,3 +1,4 @@
+import { atDesk, replayed } from './operator.ts'
 import { seeded } from './plan.ts'
 import type { Stage } from './stage.ts'
 
@@ -7,6 +8,8 @@ export type Act =
   | { act: 'erp-amend'; of: number; quantity: number }
   | { act: 'erp-cancel'; of: number }
   | { act: 'erp-hand-edit'; of: number }
+  /** A person writes on the ERP's copy of a sale, which the hub made. */
+  | { act: 'copy-hand-edit'; of: number }
   | { act: 'purchase'; seller: 1001 | 1002; pack: boolean; sku: string; quantity: number; price: number; told: boolean }
   | { act: 'late-sibling'; of: number; price: number }
   | { act: 'sale-shipped'; of: number }
@@ -14,6 +17,10 @@ export type Act =
   | { act: 'sale-returned'; of: number }
   | { act: 'paris-sale'; sku: string; quantity: number }
   | { act: 'paris-shipped'; of: number }
+  /** A notification of a sale that was told of already, sent a day ago. */
+  | { act: 'day-old-notification'; of: number }
+  /** An operator replays a delivery; number 0 is a dead one where there is one. */
+  | { act: 'replay'; of: number }
 
 export interface Made {
   erp: { id: number; name: string; team: string; cancelled: boolean }[]
@@ -49,21 +56,44 @@ export function workloadOf(seed: number, size: WorkloadSize): Act[] {
     }),
     ...times(size.paris, (): Act => ({ act: 'paris-sale', sku: sku(), quantity: up(3) })),
   ]
-  const kinds = [
-    'erp-amend',
-    'erp-cancel',
-    'erp-hand-edit',
-    'late-sibling',
-    'sale-shipped',
-    'sale-cancelled',
-    'sale-returned',
-    'paris-shipped',
-  ]
   const changes = times(size.changes, (): Act => {
-    const act = kinds[Math.floor(random() * kinds.length)]
+    const act = CHANGES[Math.floor(random() * CHANGES.length)]
     return { act, of: Math.floor(random() * 1_000), quantity: up(5), price: price() } as Act
   })
   return [...shuffled(made, random), ...changes]
+}
+
+const CHANGES: readonly Act['act'][] = [
+  'erp-amend',
+  'erp-cancel',
+  'erp-hand-edit',
+  'copy-hand-edit',
+  'late-sibling',
+  'sale-shipped',
+  'sale-cancelled',
+  'sale-returned',
+  'paris-shipped',
+  'day-old-notification',
+  'replay',
+]
+const SALE_ENDS: readonly Act['act'][] = ['sale-shipped', 'sale-cancelled', 'sale-returned']
+
+/** What befalls orders that are known everywhere: every one of them changes, so that each system gets at least `size` of its kind to do. */
+export function changesOf(seed: number, size: WorkloadSize): Act[] {
+  const random = seeded(seed)
+  const acts: unknown[] = [
+    ...times(size.erp, (of) => ({ act: 'erp-amend', of, quantity: 4 + Math.floor(random() * 5) })),
+    ...times(size.purchases, (at) => ({ act: SALE_ENDS[(seed + at) % SALE_ENDS.length], of: 0 })),
+    ...times(size.paris, (of) => ({ act: 'paris-shipped', of })),
+    { act: 'late-sibling', of: 0, price: 3_000 },
+    { act: 'erp-hand-edit', of: 0 },
+    ...times(2, (of) => ({ act: 'copy-hand-edit', of })),
+    ...times(2, (of) => ({ act: 'day-old-notification', of })),
+    { act: 'replay', of: 0 },
+  ]
+  // Last: what is cancelled is amended no more, and numbers would point elsewhere.
+  const cancelled = times(Math.floor(size.erp / 3), (of): Act => ({ act: 'erp-cancel', of }))
+  return [...shuffled(acts as Act[], random), ...cancelled]
 }
 
 function times<T>(count: number, make: (i: number) => T): T[] {
@@ -93,7 +123,8 @@ export async function perform(stage: Stage, acts: readonly Act[], made: Made = n
   return made
 }
 
-async function performOne({ running }: Stage, act: Act, made: Made): Promise<void> {
+async function performOne(stage: Stage, act: Act, made: Made): Promise<void> {
+  const { running } = stage
   switch (act.act) {
     case 'erp-order': {
       const lines = [{ sku: act.sku, quantity: act.quantity, price: act.price }]
@@ -119,9 +150,43 @@ async function performOne({ running }: Stage, act: Act, made: Made): Promise<voi
       if (sale) await running.paris('POST', `/admin/orders/${sale.id}/emit-webhook`, { status: 'shipped' })
       return
     }
+    case 'copy-hand-edit':
+      return editCopy(running, act.of)
+    case 'day-old-notification':
+      return tellAgain(running, pick(made.purchases, act.of))
+    case 'replay':
+      return replay(stage, act.of)
     default:
       await (act.act.startsWith('erp') ? changeInErp(running, act, made) : changeSale(running, act, made))
   }
+}
+
+async function editCopy({ odoo, owner }: Stage['running'], of: number): Promise<void> {
+  const { rows } = await owner.query<{ id: string }>(
+    `SELECT external_id AS id FROM binding WHERE channel = 'odoo' AND kind = 'order' AND external_id IS NOT NULL ORDER BY id`,
+  )
+  const copy = pick(rows, of)
+  if (copy) await odoo('POST', `/admin/orders/${copy.id}/edit`, { fields: { note: 'leave it with the neighbour' } })
+}
+
+const DAY_MS = 86_400_000
+
+async function tellAgain({ meli, hub }: Stage['running'], sale: Made['purchases'][number] | undefined): Promise<void> {
+  if (!sale) return
+  const sent = new Date(Date.now() - DAY_MS).toISOString()
+  const about = { topic: 'orders_v2', resource: `/orders/${sale.order_ids[0]}`, user_id: sale.seller }
+  const appId = Number(hub.config.mercadolibre.clientId)
+  const body = { ...about, _id: `late-${sale.order_ids[0]}`, application_id: appId, attempts: 7, sent, received: sent }
+  // Refused while nobody is subscribed: then there is nothing to be told.
+  await meli('POST', '/admin/notifications', { ...about, body }).catch(() => {})
+}
+
+async function replay(stage: Stage, of: number): Promise<void> {
+  const { rows } = await stage.running.owner.query<{ id: string }>(
+    `SELECT id FROM delivery WHERE kind = 'order' ORDER BY state = 'dead' DESC, id LIMIT 20`,
+  )
+  const delivery = pick(rows, of)
+  if (delivery) await atDesk(stage, (desk) => replayed(desk, `outbox-${delivery.id}`))
 }
 
 async function changeInErp(running: Stage['running'], act: Act, made: Made): Promise<void> {

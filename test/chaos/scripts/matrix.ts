@@ -3,7 +3,7 @@ import { LEASE_MS, LONGEST_LEASE_MS } from '../node-roles.ts'
 import { type Failpoint, type Role, ROLES } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import type { VictimNode } from '../victim.ts'
-import { type Act, expectedOf, perform, SMALL, workloadOf } from '../workload.ts'
+import { changesOf, expectedOf, type Made, nothingMade, perform, SMALL, workloadOf } from '../workload.ts'
 import { refusedOrder, withIncidents } from './incident.ts'
 import type { Script } from './script.ts'
 
@@ -17,7 +17,8 @@ export const matrix: Script = {
     yaml: plan.victim?.point === 'mid-comparison' ? [['compareAfterSeconds: 3600', 'compareAfterSeconds: 1']] : [],
   }),
   async run(stage) {
-    const { victim } = stage.plan
+    const { victim, work } = stage.plan
+    const known = work === 'change' ? await knownEverywhere(stage) : nothingMade()
     await beginFaults(stage)
     const role = victim?.role ?? null
     const others = ROLES.filter((one) => one !== role && one !== 'receiver')
@@ -27,9 +28,10 @@ export const matrix: Script = {
     const dead = victim?.point === 'dead-letter' ? [await refusedOrder(stage)] : []
     const node = victim ? await stage.victim() : null
     if (node && role === 'receiver') await stage.callbackTo(node.port)
-    const acts = workloadOf(stage.plan.seed, SMALL)
-    const made = await perform(stage, victim?.point === 'mid-sweep' ? acts.map(untold) : acts)
-    stage.note('orders made')
+    // A sweep fetches only what no notification told of.
+    if (victim?.point === 'mid-sweep') await stage.running.meli('POST', '/admin/faults', { match: {}, fault: 'lost-webhook' })
+    const made = await perform(stage, (work === 'change' ? changesOf : workloadOf)(stage.plan.seed, SMALL), known)
+    stage.note(work === 'change' ? 'orders changed' : 'orders made')
     const links = failLinks(stage, made)
     if (node) await replaced(stage, node)
     await stage.calm(...late)
@@ -38,8 +40,21 @@ export const matrix: Script = {
   },
 }
 
-/** A sweep fetches only what no notification told of. */
-const untold = (act: Act): Act => (act.act === 'purchase' ? { ...act, told: false } : act)
+/** Orders that every system has, with nothing left to do; the nodes that saw to it are gone. */
+async function knownEverywhere(stage: Stage): Promise<Made> {
+  await stage.callbackTo(0)
+  await stage.calm('worker', 'subscriber', 'reconciler')
+  const made = await perform(stage, workloadOf(stage.plan.seed, SMALL))
+  const { erpToMarketplace, marketplaceToErp } = expectedOf(made)
+  const known = async (): Promise<boolean> => {
+    const [all] = await stage.rows<{ count: number }>(`SELECT count(*)::int FROM silver_order`)
+    return all?.count === erpToMarketplace + marketplaceToErp && (await stage.underWay()) === ''
+  }
+  await stage.eventually(async () => (await known()) || undefined, 'every system knows the orders')
+  await stage.endCalm()
+  stage.note('orders known everywhere')
+  return made
+}
 
 // Behind the same address, as after a restart: what a sender tries again must reach it.
 async function anotherReceiver(stage: Stage, node: VictimNode): Promise<void> {

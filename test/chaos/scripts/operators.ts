@@ -1,27 +1,12 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { type Desk, openDesk } from '../../../src/desk.ts'
-import { replayDeadLetter, type ReplayAnswer } from '../../../src/flows/replay-dead-letter.ts'
-import type { Principal } from '../../../src/ports/audit.ts'
 import { type Agent, agentOf, deskOf } from '../../support/agent.ts'
-import { withSwallowedErrors } from '../mutants/swallow-audit.ts'
+import { atDesk, replayed } from '../operator.ts'
 import type { Stage } from '../stage.ts'
 import { expectedOf, perform } from '../workload.ts'
 import { erpOrder, refusedOrder, withIncidents } from './incident.ts'
 import { erpOrders } from './marketplaces.ts'
 import type { Script } from './script.ts'
-
-const OPERATOR: Principal = { id: 'chaos-operator', scopes: new Set(['dlq.replay', 'orders.read']), via: 'cli' }
-
-/** Runs `work` with a desk of its own, as another process's view; its audit is the mutant's where the plan says so. */
-async function atDesk<T>({ running, plan }: Stage, work: (desk: Desk) => Promise<T>): Promise<T> {
-  const desk = await openDesk(running.hub.config, running.database.url)
-  try {
-    return await work(plan.mutant === 'swallow-audit' ? { ...desk, audit: withSwallowedErrors(desk.audit) } : desk)
-  } finally {
-    await desk.close()
-  }
-}
 
 /** An agent with a role, for as long as `work` takes. */
 async function withAgent<T>({ running }: Stage, role: 'operator' | 'admin', work: (agent: Agent) => Promise<T>): Promise<T> {
@@ -34,9 +19,6 @@ async function withAgent<T>({ running }: Stage, role: 'operator' | 'admin', work
     await desk.close()
   }
 }
-
-const replayed = (desk: Desk, outboxId: string, id = OPERATOR.id): Promise<ReplayAnswer> =>
-  replayDeadLetter({ principal: { ...OPERATOR, id }, outboxId, reason: 'chaos', tool: 'replay_dlq_message' }, desk)
 
 /** Waits until the only dead delivery is there, and answers its id. */
 async function deadDelivery(stage: Stage): Promise<string> {

@@ -9,7 +9,7 @@ type Row = Record<string, unknown>
 const Rows = z.array(z.tuple([z.string(), z.number(), z.record(z.string(), z.unknown()).nullable()]))
 
 /** Kept by the server itself with any write. */
-const BOOKKEEPING = new Set(['write_date', 'create_date', 'id', 'message_ids'])
+const BOOKKEEPING = new Set(['write_date', 'write_uid', 'create_date', 'id', 'message_ids'])
 /** What follows from confirming, cancelling, or adding a line to an order that the hub created. Never the terms (`note`) or the customer. */
 const OWN_ORDER = new Set([
   'state',
