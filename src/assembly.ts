@@ -21,6 +21,7 @@ import { knowDatabase } from './drivers/postgres/database-copy.ts'
 import { postgresEventBus } from './drivers/postgres/event-bus.ts'
 import { postgresFetchAttempts } from './drivers/postgres/fetch-attempts.ts'
 import { postgresInbox } from './drivers/postgres/inbox.ts'
+import { postgresOpenIntents } from './drivers/postgres/open-intents.ts'
 import { postgresOrderStore } from './drivers/postgres/order-store.ts'
 import { postgresOutbox, type PostgresOutbox } from './drivers/postgres/outbox.ts'
 import { personalVault, type PersonalVault } from './drivers/postgres/personal.ts'
@@ -95,8 +96,7 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
     reconcile: postgresReconcileStore(worker, maxTries),
     bus,
     hands: new Hands(),
-    auditChain: postgresAuditChain(pools.auditor),
-    checkpoints: checkpointsOf(config),
+    ...auditLog(config, pools),
     readers: readersOf(config, channels, (source, keyId) => keyUse.note(source, keyId)),
     keyUse,
     async close() {
@@ -106,6 +106,10 @@ export async function assemble(given: Config, databaseUrl: string, log: Log, sea
       await Promise.all(Object.values(pools).map((pool) => pool.end()))
     },
   }
+}
+
+function auditLog(config: Config, { auditor, operator }: Record<'auditor' | 'operator', Pool>) {
+  return { auditChain: postgresAuditChain(auditor), openIntents: postgresOpenIntents(operator), checkpoints: checkpointsOf(config) }
 }
 
 function outboxOf(

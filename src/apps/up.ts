@@ -5,6 +5,7 @@ import { heartbeat } from '../drivers/postgres/heartbeat.ts'
 import type { CollectPorts } from '../flows/collect-erp-orders.ts'
 import { supervise, Wake } from '../supervise.ts'
 import { runAuditCheckpoints } from './audit-checkpoints.ts'
+import { runAuditOutcomes } from './audit-outcomes.ts'
 import { runEventSubscriber } from './event-subscriber.ts'
 import { runOutboxWorker } from './outbox-worker.ts'
 import { runReconciler } from './reconciler.ts'
@@ -18,6 +19,7 @@ const SWEEP_OVERLAP_MS = 2 * 3_600_000
 const COMPARE_LIMIT = 200
 const FIRST_COMPARE_MS = 20_000
 const CHECKPOINT_MS = 60_000
+const OUTCOMES_MS = 60_000
 
 /** Runs one service of the hub until the signal aborts, with its heartbeat. */
 export async function runService(service: Service, hub: Hub, signal: AbortSignal): Promise<void> {
@@ -77,10 +79,11 @@ const STARTERS: Record<Service, Start> = {
       signal,
     ),
   reconciler: async (hub, progress, signal) => {
-    const { auditChain: chain, checkpoints, clock, log } = hub
+    const { auditChain: chain, checkpoints, openIntents, clock, log } = hub
     await Promise.all([
       reconcile(hub, progress, signal),
       runAuditCheckpoints({ chain, checkpoints, clock, log, everyMs: CHECKPOINT_MS, progress }, signal),
+      runAuditOutcomes({ openIntents, clock, log, everyMs: OUTCOMES_MS, progress }, signal),
     ])
   },
 }

@@ -53,11 +53,11 @@ async function eraseOrder(context: CliContext, order: string, { yes, reason, jso
   const erased = await withDesk(context, async (desk) => {
     const tool = 'rosh personal-data erase'
     const orderId = await orderIdOf(desk, tool, order)
-    const act = { tool, orderId, ...(reason === undefined ? {} : { reason }) }
+    const act = { tool, orderId, isNoted: true, ...(reason === undefined ? {} : { reason }) }
     return run(
       desk,
       act,
-      () => desk.personalData.erase(orderId),
+      (operationId) => desk.personalData.erase(orderId, operationId),
       (done) => ({ ...done }),
     )
   })
@@ -88,10 +88,16 @@ interface Act {
   tool: string
   orderId: string
   reason?: string
+  isNoted?: boolean
 }
 
-async function run<T>(desk: Desk, act: Act, work: () => Promise<T | null>, effectOf: (value: T) => Record<string, unknown>): Promise<T> {
-  const { tool, orderId, reason } = act
+async function run<T>(
+  desk: Desk,
+  act: Act,
+  work: (operationId: string) => Promise<T | null>,
+  effectOf: (value: T) => Record<string, unknown>,
+): Promise<T> {
+  const { tool, orderId, reason, isNoted = false } = act
   const done = await audited(desk, {
     intent: {
       principal: operatorAtTerminal(),
@@ -99,6 +105,7 @@ async function run<T>(desk: Desk, act: Act, work: () => Promise<T | null>, effec
       scopeUsed: 'orders.pii',
       params: { order_id: orderId },
       target: { kind: 'order', id: orderId },
+      isNoted,
       ...(reason === undefined ? {} : { reason }),
     },
     run: work,

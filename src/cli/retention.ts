@@ -19,6 +19,9 @@ export const registerRetention: Register = (program, context) => {
     .action((options: Options) => retention(context, options))
 }
 
+/** Years of rows go window by window; ended before, it is simply run again. */
+const LONGEST_RUN_MS = 86_400_000
+
 interface Options {
   class?: RetentionClass[]
   yes?: boolean
@@ -65,6 +68,7 @@ async function run(context: CliContext, desk: Desk, lines: readonly Line[], reas
       principal: operatorAtTerminal(),
       tool: 'rosh retention',
       scopeUsed: 'orders.pii',
+      mayLastMs: LONGEST_RUN_MS,
       params: Object.fromEntries(lines.map((line) => [line.class, line.days])),
       ...(reason === undefined ? {} : { reason }),
     },

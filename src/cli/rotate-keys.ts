@@ -11,6 +11,8 @@ import { attachDatabase } from './database.ts'
 import { operatorAtTerminal } from './with-desk.ts'
 
 const BATCH = 200
+/** Every order has a data key, and all are wrapped anew. */
+const LONGEST_RUN_MS = 86_400_000
 
 /** `rosh rotate-keys`: a new key-encryption key, every data key wrapped under it, the old one forgotten. Run again after a kill, it goes on. */
 export const registerRotateKeys: Register = (program, context) => {
@@ -38,7 +40,7 @@ async function rotateAudited(config: Config, url: string, context: CliContext): 
   const pool = connect({ url, role: 'rosh_worker', max: 1, applicationName: 'rosh rotate-keys' })
   try {
     const act = await audited(desk, {
-      intent: { principal: operatorAtTerminal(), tool: 'rosh rotate-keys', scopeUsed: null, params: {} },
+      intent: { principal: operatorAtTerminal(), tool: 'rosh rotate-keys', scopeUsed: null, params: {}, mayLastMs: LONGEST_RUN_MS },
       run: () => rotate(config, pool, context),
       outcomeOf: (done) => ({ result: 'ok', effect: { ...done } }),
     })

@@ -42,10 +42,10 @@ export const registerTokens: Register = (program, context) => {
 async function revoke(context: CliContext, id: string, json: boolean | undefined): Promise<void> {
   if (!/^\d{1,18}$/.test(id)) throw new CliError('bad-input', `<id>: "${id}" is no token number; \`rosh tokens list\` shows them`)
   const revoked = await withDesk(context, async (desk) => {
-    const intent = { principal: operatorAtTerminal(), tool: 'rosh tokens revoke', scopeUsed: null, params: { id } }
+    const intent = { principal: operatorAtTerminal(), tool: 'rosh tokens revoke', scopeUsed: null, params: { id }, isNoted: true }
     const act = await audited(desk, {
       intent,
-      run: () => desk.tokens.revoke(id),
+      run: (operationId) => desk.tokens.revoke(id, operationId),
       outcomeOf: (revoked) => ({ result: 'ok' as const, effect: { revoked } }),
     })
     return 'value' in act ? act.value : unaudited()
@@ -88,11 +88,15 @@ async function issue(context: CliContext, ask: { name: string; scopes: Scope[]; 
       tool: 'rosh tokens issue',
       scopeUsed: null,
       params: { principal: ask.name, scopes: ask.scopes, days: ask.days },
+      isNoted: true,
     }
     const act = await audited(desk, {
       intent,
-      run: () =>
-        desk.tokens.issue({ principal: ask.name, scopes: ask.scopes, expiresAt: new Date(Date.now() + ask.days * DAY_MS).toISOString() }),
+      run: (operationId) =>
+        desk.tokens.issue(
+          { principal: ask.name, scopes: ask.scopes, expiresAt: new Date(Date.now() + ask.days * DAY_MS).toISOString() },
+          operationId,
+        ),
       outcomeOf: () => ({ result: 'ok' as const }),
     })
     return 'value' in act ? act.value : unaudited()

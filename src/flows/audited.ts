@@ -1,3 +1,4 @@
+import { OperationClosed } from '../core/operation-closed.ts'
 import type { Audit, AuditIntent, AuditOutcome } from '../ports/audit.ts'
 import type { Clock } from '../ports/clock.ts'
 
@@ -9,9 +10,9 @@ export interface AuditPorts {
 /** How an act between an intent and an outcome ended. */
 export type Audited<T> =
   | { kind: 'done'; value: T; operationId: string }
-  /** The intent could not be written: nothing was changed. */
+  /** The intent could not be written, or the hub closed it before the act took effect: nothing was changed. */
   | { kind: 'unaudited'; error: unknown }
-  /** The effect stands, its outcome row does not: the log shows `unknown` until it is resolved from the target's state. */
+  /** The effect stands, its outcome row does not: the log shows `unknown` until the hub closes the intent by what is stored (`closeIntents`). */
   | { kind: 'unrecorded'; value: T; operationId: string; error: unknown }
 
 export interface Act<T> {
@@ -30,10 +31,14 @@ export async function audited<T>({ audit, clock }: AuditPorts, act: Act<T>): Pro
   } catch (error) {
     return { kind: 'unaudited', error }
   }
-  const value = await runOrRecord(audit, act, operationId, elapsedMs)
+  const ran = await runOrRecord(audit, act, operationId, elapsedMs)
+  if (ran.kind === 'closed') return { kind: 'unaudited', error: ran.error }
+  const { value } = ran
   try {
-    await audit.complete(operationId, { ...act.outcomeOf(value), latencyMs: Math.round(elapsedMs()) })
-    return { kind: 'done', value, operationId }
+    const isFirst = await audit.complete(operationId, { ...act.outcomeOf(value), latencyMs: Math.round(elapsedMs()) })
+    // Too late, and yet told right: what the hub wrote of a noted act is what the note says, and after that the act could change nothing.
+    if (isFirst || act.intent.isNoted) return { kind: 'done', value, operationId }
+    return { kind: 'unrecorded', value, operationId, error: new Error('the hub closed the intent before the act ended') }
   } catch (error) {
     return { kind: 'unrecorded', value, operationId, error }
   }
@@ -49,10 +54,13 @@ export async function recorded({ audit }: Pick<AuditPorts, 'audit'>, intent: Aud
   }
 }
 
-async function runOrRecord<T>(audit: Audit, act: Act<T>, operationId: string, elapsedMs: () => number): Promise<T> {
+type Ran<T> = { kind: 'ran'; value: T } | { kind: 'closed'; error: OperationClosed }
+
+async function runOrRecord<T>(audit: Audit, act: Act<T>, operationId: string, elapsedMs: () => number): Promise<Ran<T>> {
   try {
-    return await act.run(operationId)
+    return { kind: 'ran', value: await act.run(operationId) }
   } catch (error) {
+    if (error instanceof OperationClosed) return { kind: 'closed', error }
     // Whether it took effect is not known: a connection may have been lost at COMMIT.
     await audit.complete(operationId, { result: 'unknown', errorCode: 'internal', latencyMs: Math.round(elapsedMs()) }).catch(() => {})
     throw error

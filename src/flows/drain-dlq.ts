@@ -154,11 +154,12 @@ async function act(
     scopeUsed: 'dlq.admin',
     params: { ...present(typedOf(request)), action, expected_count: count, confirmation_method: 'plan_token' },
     target: { kind: 'dead_letters', id: snapshot },
+    isNoted: true,
     ...(request.reason === null ? {} : { reason: request.reason }),
   }
   const result = await audited(ports, {
     intent,
-    run: () => ports.deadLetters.drain({ tokenId, action, filter, limit: MOST_DRAINED, snapshot }),
+    run: (operationId) => ports.deadLetters.drain({ operationId, tokenId, action, filter, limit: MOST_DRAINED, snapshot }),
     outcomeOf: (drained) =>
       drained.kind === 'drained'
         ? { result: 'ok', effect: { action, changed: drained.changed.map((r) => outboxIdOf(r.table, r.id)), refused: drained.refused } }

@@ -43,7 +43,7 @@ export async function replayDeadLetter(request: ReplayRequest, ports: ReplayPort
   const outboxId = outboxIdOf(ref.table, ref.id)
   const result = await audited(ports, {
     intent: intentOf(request, outboxId, { kind: ref.table, id: ref.id, expectedVersion: String(seen.stateVersion) }),
-    run: () => ports.deadLetters.replay(ref, seen.stateVersion),
+    run: (operationId) => ports.deadLetters.replay(ref, seen.stateVersion, operationId),
     outcomeOf: (replay) =>
       replay.kind === 'replayed'
         ? {
@@ -62,6 +62,7 @@ function intentOf(request: ReplayRequest, outboxId: unknown, target?: AuditInten
     tool: request.tool,
     scopeUsed: 'dlq.replay',
     params: { outbox_id: outboxId },
+    isNoted: true,
     ...(target && { target }),
     ...(request.reason === null ? {} : { reason: request.reason }),
   }

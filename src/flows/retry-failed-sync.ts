@@ -77,7 +77,7 @@ async function retry(request: RetryRequest, ports: RetryPorts): Promise<RetryAns
   const result = await audited(ports, {
     intent: intentOf(request, true, { kind: 'order', id: orderId }),
     run: async (operationId) => {
-      const replays = await ports.deadLetters.replayOrder(orderId)
+      const replays = await ports.deadLetters.replayOrder(orderId, operationId)
       const reread = await ports.reread({ orderId })
       const planned = reread.planned + (await ports.orders.replan(orderId))
       return { replays, reread, planned, refetched: await refetchUnmapped(orderId, operationId, ports) }
@@ -114,8 +114,11 @@ async function retryLetters(request: RetryRequest, letters: readonly DeadLetterR
   const dead = states.find((s) => s?.state === 'dead')
   if (!dead) return { kind: 'unknown', nearest: [] }
   const result = await audited(ports, {
-    intent: intentOf(request, true, { kind: dead.ref.table, id: dead.ref.id, expectedVersion: String(dead.stateVersion) }),
-    run: async () => ({ ...NOTHING, replays: [await ports.deadLetters.replay(dead.ref, dead.stateVersion)] }),
+    intent: {
+      ...intentOf(request, true, { kind: dead.ref.table, id: dead.ref.id, expectedVersion: String(dead.stateVersion) }),
+      isNoted: true,
+    },
+    run: async (operationId) => ({ ...NOTHING, replays: [await ports.deadLetters.replay(dead.ref, dead.stateVersion, operationId)] }),
     outcomeOf,
   })
   if (result.kind === 'unaudited') return { kind: 'unaudited' }

@@ -16,6 +16,10 @@ export interface AuditIntent {
   params: Record<string, unknown>
   target?: { kind: string; id: string; expectedVersion?: string }
   reason?: string
+  /** All that the act changes commits together with a note of its operation id: by it alone the hub can tell how the act ended. */
+  isNoted?: boolean
+  /** For an act that may last longer than any other: while it may, the hub leaves its intent open. */
+  mayLastMs?: number
 }
 
 export interface AuditOutcome {
@@ -30,7 +34,8 @@ export interface AuditOutcome {
 export interface Audit {
   /** Commits the intent row; its operation id ties the outcome to it. */
   intend(intent: AuditIntent): Promise<string>
-  complete(operationId: string, outcome: AuditOutcome): Promise<void>
+  /** False: the operation has its outcome already. The hub wrote it, by what is stored, when the act had lasted longer than it may. */
+  complete(operationId: string, outcome: AuditOutcome): Promise<boolean>
   /** A read or a refusal: one row, before the answer. */
   record(intent: AuditIntent, outcome: AuditOutcome): Promise<void>
 }

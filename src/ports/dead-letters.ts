@@ -73,6 +73,7 @@ export interface LetterState {
 }
 
 export interface Drain {
+  operationId: string
   tokenId: string
   action: 'replay' | 'archive'
   filter: DeadLetterFilter
@@ -87,7 +88,10 @@ export type Drained =
   /** What the plan showed is no longer what is there. */
   | { kind: 'stale' }
 
-/** What was given up on, in both directions. Archived ones and those that a later success answered are no longer counted. */
+/**
+ * What was given up on, in both directions. Archived ones and those that a later success answered are no longer counted. What is changed commits together
+ * with a note of the operation id, and not at all once that operation is closed (`OperationClosed`).
+ */
 export interface DeadLetters {
   depth(): Promise<Depth>
   list(filter: DeadLetterFilter, limit: number): Promise<DeadLetterList>
@@ -96,9 +100,9 @@ export interface DeadLetters {
    * Puts one dead letter back, due now, with all its tries: compare-and-set on `expectedVersion`. Refuses what is in flight, not dead, answered by a
    * newer version, or ambiguous; a poisonous ambiguous one is let out of its isolation and stays ambiguous, to be settled by look-up.
    */
-  replay(ref: DeadLetterRef, expectedVersion: number): Promise<Replay>
+  replay(ref: DeadLetterRef, expectedVersion: number, operationId: string): Promise<Replay>
   /** The newest dead letter of each of the order's bindings, and its dead inbound events. */
-  replayOrder(orderId: string): Promise<Replay[]>
+  replayOrder(orderId: string, operationId: string): Promise<Replay[]>
   /** Consumes the token and acts on all that the filter lists, in one transaction; changes nothing when the list is not the plan's. */
   drain(drain: Drain): Promise<Drained>
   /** How the deliveries and events of an order stand now, newest version of each binding. */

@@ -25,6 +25,6 @@ export interface Erased {
 export interface PersonalData {
   /** Null: there is no such order. */
   read(orderId: string): Promise<PersonalExport | null>
-  /** Deletes the order's key and what stands unsealed; for good. Null: there is no such order. */
-  erase(orderId: string): Promise<Erased | null>
+  /** Deletes the order's key and what stands unsealed, with a note of the operation id; for good. Null: there is no such order. */
+  erase(orderId: string, operationId: string): Promise<Erased | null>
 }

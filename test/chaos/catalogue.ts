@@ -116,7 +116,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   {
     row: 'K16',
     inject: 'kill between audit intent and effect, and between effect and outcome',
-    holds: 'I7; outcome unknown',
+    holds: 'I7; outcome unknown, then resolved: `ok` where it took effect, else an error without effect',
     scenarios: run('operatorDies', 'killed', 1, 2),
   },
   {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -141,7 +142,7 @@ test('what ends its process is isolated as poison by its own deaths, and everyth
     })),
   ]
   for (const ref of refs)
-    expect(await letters.replay(ref, (await letters.state(ref))?.stateVersion ?? 0)).toMatchObject({ kind: 'replayed' })
+    expect(await letters.replay(ref, (await letters.state(ref))?.stateVersion ?? 0, randomUUID())).toMatchObject({ kind: 'replayed' })
   await until(async () => (await openWork()) === 0 && (await rowsOf(`SELECT FROM delivery WHERE cause = 'poison'`)).length === 0, 60_000)
   expect(await ordersAt(POISON.next)).toEqual([{ state: 'delivered', cause: null }])
   expect(await ordersAt(POISON.send)).toEqual([{ state: 'delivered', cause: null }])

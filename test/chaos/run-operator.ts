@@ -15,9 +15,9 @@ const { env, databaseUrl, outboxId, dieAt } = Plan.parse(JSON.parse(process.env.
 const desk = await openDesk(loadConfig(env, { demo: false }), databaseUrl)
 const deadLetters: typeof desk.deadLetters = {
   ...desk.deadLetters,
-  async replay(ref, expectedVersion) {
+  async replay(ref, expectedVersion, operationId) {
     if (dieAt === 'before-effect') die()
-    const replay = await desk.deadLetters.replay(ref, expectedVersion)
+    const replay = await desk.deadLetters.replay(ref, expectedVersion, operationId)
     die()
     return replay
   },

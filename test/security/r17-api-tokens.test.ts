@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type ApiTokens, apiTokens } from '../../src/drivers/postgres/api-tokens.ts'
 import { connect, type Pool } from '../../src/drivers/postgres/pool.ts'
@@ -18,7 +19,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-const issue = (expiresAt: string | null = null) => tokens.issue({ principal: 'p-1', scopes: ['orders.read'], expiresAt })
+const issue = (expiresAt: string | null = null) => tokens.issue({ principal: 'p-1', scopes: ['orders.read'], expiresAt }, randomUUID())
 
 test('a token is a prefix and 256 random bits, and only its digest and beginning are stored', async () => {
   const { id, token } = await issue()
@@ -32,7 +33,7 @@ test('a token is a prefix and 256 random bits, and only its digest and beginning
 test('a revoked token fails at the next call, without a restart', async () => {
   const { id, token } = await issue()
   expect(await tokens.verify(token)).not.toBeNull()
-  expect(await tokens.revoke(id)).toBe(true)
+  expect(await tokens.revoke(id, randomUUID())).toBe(true)
   expect(await tokens.verify(token)).toBeNull()
 })
 

@@ -39,7 +39,17 @@ const MAY_WRITE: Record<Role, string[]> = {
     'silver_order',
     'worker_heartbeat',
   ],
-  rosh_operator: ['api_token', 'audit', 'binding', 'delivery', 'inbound_event', 'order_event', 'plan_token_used', 'worker_heartbeat'],
+  rosh_operator: [
+    'api_token',
+    'audit',
+    'binding',
+    'delivery',
+    'inbound_event',
+    'operation_effect',
+    'order_event',
+    'plan_token_used',
+    'worker_heartbeat',
+  ],
   rosh_reader: [],
   rosh_auditor: [],
 }
@@ -97,7 +107,7 @@ test.each(ROLES.filter((role) => role in MAY_CHANGE))('%s changes the columns of
   expect(Object.fromEntries(rows.map(({ name, columns }) => [name, columns]))).toEqual(MAY_CHANGE[role])
 })
 
-const MAY_INSERT_AS_OPERATOR = ['api_token', 'audit', 'order_event', 'plan_token_used', 'worker_heartbeat']
+const MAY_INSERT_AS_OPERATOR = ['api_token', 'audit', 'operation_effect', 'order_event', 'plan_token_used', 'worker_heartbeat']
 
 test('rosh_operator inserts what a repair tells, and plans nothing', async () => {
   const inserted = await tables(

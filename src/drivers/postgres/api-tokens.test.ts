@@ -1,6 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
+import { OperationClosed } from '../../core/operation-closed.ts'
+import type { Scope } from '../../ports/audit.ts'
 import { type ApiTokens, apiTokens } from './api-tokens.ts'
+import { postgresAudit } from './audit.ts'
 import { connect, type Pool } from './pool.ts'
 
 let database: TestDatabase
@@ -20,7 +24,8 @@ afterAll(async () => {
   await database.drop()
 })
 
-const issue = (expiresAt: string | null = null) => tokens.issue({ principal: 'p-1', scopes: ['orders.read', 'dlq.replay'], expiresAt })
+const issue = (expiresAt: string | null = null) =>
+  tokens.issue({ principal: 'p-1', scopes: ['orders.read', 'dlq.replay'], expiresAt }, randomUUID())
 
 test('a token carries 256 random bits behind its prefix and only its digest is stored', async () => {
   const { token } = await issue()
@@ -42,9 +47,9 @@ test('a token answers its principal and scopes, and when it was last used', asyn
 
 test('a revoked token fails on the next call and is revoked once', async () => {
   const { id, token } = await issue()
-  expect(await tokens.revoke(id)).toBe(true)
+  expect(await tokens.revoke(id, randomUUID())).toBe(true)
   expect(await tokens.verify(token)).toBeNull()
-  expect(await tokens.revoke(id)).toBe(false)
+  expect(await tokens.revoke(id, randomUUID())).toBe(false)
 })
 
 test('an expired token fails, by the time of the database', async () => {
@@ -72,4 +77,22 @@ test('a scope that the hub does not know grants nothing', async () => {
   const { id, token } = await issue()
   await owner.query(`UPDATE api_token SET scopes = '{orders.read,root}' WHERE id = $1`, [id])
   expect((await tokens.verify(token))?.scopes).toEqual(new Set(['orders.read']))
+})
+
+test('what an operation made is noted with it, and one that was closed meanwhile makes nothing', async () => {
+  const audit = postgresAudit(pool)
+  const intent = {
+    principal: { id: 'ana', scopes: new Set<Scope>(), via: 'cli' },
+    tool: 'rosh tokens issue',
+    scopeUsed: null,
+    params: {},
+  } as const
+  const [open, closed] = [await audit.intend(intent), await audit.intend(intent)]
+  await audit.complete(closed, { result: 'error', latencyMs: 1 })
+  const token = { principal: 'p-2', scopes: ['orders.read' as const], expiresAt: null }
+  const { id } = await tokens.issue(token, open)
+  await expect(tokens.issue(token, closed)).rejects.toThrow(OperationClosed)
+  const noted = await owner.query('SELECT operation_id, effect FROM operation_effect WHERE operation_id = ANY($1)', [[open, closed]])
+  expect(noted.rows).toEqual([{ operation_id: open, effect: { issued: id } }])
+  expect((await tokens.list()).filter(({ principal }) => principal === 'p-2')).toHaveLength(1)
 })

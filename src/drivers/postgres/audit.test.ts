@@ -96,6 +96,16 @@ test('an intent is committed before the effect and its outcome shows beside it',
   })
 })
 
+test('an intent has one outcome: the database refuses a second one, and whoever comes late is told so', async () => {
+  const audit = postgresAudit(pool)
+  const operationId = await audit.intend(anIntent())
+  const told = await Promise.all(['ok', 'error'].map((result) => audit.complete(operationId, { result: result as 'ok', latencyMs: 1 })))
+  expect(told.toSorted()).toEqual([false, true])
+  const outcomes = (await chain()).filter(({ body }) => body.includes(operationId) && body.includes('"phase":"outcome"'))
+  expect(outcomes).toHaveLength(1)
+  expect(brokenLinks(await chain())).toEqual([])
+})
+
 test('of a text that may be of a person, a digest is kept', async () => {
   const text = { params: { order_id: new PersonalText('CAMILA ROJAS') } }
   const keys = [Buffer.from('one key'), Buffer.from('one key'), Buffer.from('another')]

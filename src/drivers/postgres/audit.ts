@@ -6,6 +6,7 @@ import { PersonalText } from '../../core/logged-text.ts'
 import type { Audit, AuditIntent, AuditOutcome } from '../../ports/audit.ts'
 import { grouped } from './group.ts'
 import type { Pool } from './pool.ts'
+import { sqlstateOf } from './sqlstate.ts'
 
 interface AuditRow {
   actor: string
@@ -36,7 +37,8 @@ export function postgresAudit(pool: Pool, textKey: Uint8Array = randomBytes(32))
       return operationId
     },
     complete: async (operationId, outcome) => {
-      await group.add({ actor: 'hub', body: bodyOf({ phase: 'outcome', operation_id: operationId, ...outcomeFields(outcome) }) })
+      const row = { actor: 'hub', body: bodyOf({ phase: 'outcome', operation_id: operationId, ...outcomeFields(outcome) }) }
+      return group.add(row).then(() => true, falseForSecond)
     },
     record: async (intent, outcome) => {
       const fields = { phase: 'single', operation_id: uuidv7(), ...intentFields(intent), ...outcomeFields(outcome) }
@@ -57,7 +59,17 @@ async function insertRows(pool: Pool, batch: AuditRow[]): Promise<undefined[]> {
   return batch.map(() => undefined)
 }
 
-function intentFields({ principal, tool, scopeUsed, params, target, reason }: AuditIntent): Record<string, unknown> {
+/** Whether the database refused an outcome since the operation has one. */
+export function isSecondOutcome(error: unknown): boolean {
+  return sqlstateOf(error) === '23505' && (error as { constraint?: string }).constraint === 'audit_one_outcome'
+}
+
+function falseForSecond(error: unknown): false {
+  if (isSecondOutcome(error)) return false
+  throw error
+}
+
+function intentFields({ principal, tool, scopeUsed, params, target, reason, isNoted, mayLastMs }: AuditIntent): Record<string, unknown> {
   return {
     via: principal.via,
     tool,
@@ -71,6 +83,8 @@ function intentFields({ principal, tool, scopeUsed, params, target, reason }: Au
       },
     }),
     ...(reason !== undefined && { reason }),
+    ...(isNoted && { noted: true }),
+    ...(mayLastMs !== undefined && { may_last_ms: mayLastMs }),
   }
 }
 

@@ -1,5 +1,7 @@
+import { outboxIdOf } from '../../core/identifier.ts'
 import type { DeadLetterRef, DeadLetters, Drain, Drained, LetterState, Replay, ReplayRefusal } from '../../ports/dead-letters.ts'
 import { listDeadLetters, readDepth } from './dead-letter-list.ts'
+import { noteEffect } from './operation-effect.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
 
 /** Dead letters over PostgreSQL. Needs the role rosh_operator. */
@@ -8,8 +10,18 @@ export function postgresDeadLetters(pool: Pool): DeadLetters {
     depth: () => readDepth(pool),
     list: (filter, limit) => listDeadLetters(pool, filter, limit),
     state: (ref) => readState(pool, ref),
-    replay: (ref, expectedVersion) => transaction(pool, (client) => replayOne(client, ref, expectedVersion)),
-    replayOrder: (orderId) => transaction(pool, (client) => replayOrder(client, orderId)),
+    replay: (ref, expectedVersion, operationId) =>
+      transaction(pool, async (client) => {
+        const replay = await replayOne(client, ref, expectedVersion)
+        await noteReplays(client, operationId, [replay])
+        return replay
+      }),
+    replayOrder: (orderId, operationId) =>
+      transaction(pool, async (client) => {
+        const replays = await replayOrder(client, orderId)
+        await noteReplays(client, operationId, replays)
+        return replays
+      }),
     drain: (drain) => transaction(pool, (client) => drainAll(client, drain)),
     statesOfOrder: (orderId) => statesOfOrder(pool, orderId),
   }
@@ -179,7 +191,22 @@ async function drainAll(client: PoolClient, drain: Drain): Promise<Drained> {
   const held = await listDeadLetters(client, drain.filter, drain.limit)
   if (held.snapshot !== drain.snapshot) return { kind: 'stale' }
   const changed = drain.action === 'archive' ? await archive(client, refs) : (await putBack(client, refs)).map((r) => r.ref)
+  await noteChanged(client, drain.operationId, changed, { action: drain.action })
   return { kind: 'drained', changed, refused: refs.length - changed.length }
+}
+
+function noteReplays(client: PoolClient, operationId: string, replays: readonly Replay[]): Promise<void> {
+  const changed = replays.filter((one) => one.kind === 'replayed').map((one) => one.ref)
+  return noteChanged(client, operationId, changed, {})
+}
+
+async function noteChanged(
+  client: PoolClient,
+  operationId: string,
+  changed: readonly DeadLetterRef[],
+  more: { action?: string },
+): Promise<void> {
+  if (changed.length > 0) await noteEffect(client, operationId, { ...more, changed: changed.map((ref) => outboxIdOf(ref.table, ref.id)) })
 }
 
 // Set aside, restorable by a replay, never deleted.

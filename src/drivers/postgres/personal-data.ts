@@ -1,15 +1,18 @@
 import type { Erased, PersonalData, PersonalExport } from '../../ports/personal-data.ts'
 import type { PersonalVault } from './personal.ts'
-import type { Pool } from './pool.ts'
+import { noteEffect } from './operation-effect.ts'
+import { type Pool, transaction } from './pool.ts'
 
 /** Needs the roles rosh_worker (which may open what is sealed) and rosh_operator (which may erase). */
 export function postgresPersonalData({ worker, operator, vault }: { worker: Pool; operator: Pool; vault: PersonalVault }): PersonalData {
   return {
     read: (orderId) => read(worker, vault, orderId),
-    erase: async (orderId) => {
-      const { rows } = await operator.query<Erased>('SELECT keys, observations, requests, attempts FROM erase_person($1)', [orderId])
-      return rows[0] ?? null
-    },
+    erase: (orderId, operationId) =>
+      transaction(operator, async (client) => {
+        const { rows } = await client.query<Erased>('SELECT keys, observations, requests, attempts FROM erase_person($1)', [orderId])
+        if (rows[0]) await noteEffect(client, operationId, { ...rows[0] })
+        return rows[0] ?? null
+      }),
   }
 }
 

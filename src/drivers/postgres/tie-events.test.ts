@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
 import { aTicket } from '../../../test/support/fetch-ticket.ts'
@@ -88,7 +89,7 @@ async function takeIn(channel: string, resource: string, orderKey: string, claim
 }
 
 const replayed = async (orderId: string): Promise<string[]> =>
-  (await postgresDeadLetters(operator).replayOrder(orderId)).map(({ kind, ref }) => `${kind} ${ref.table} ${ref.id}`)
+  (await postgresDeadLetters(operator).replayOrder(orderId, randomUUID())).map(({ kind, ref }) => `${kind} ${ref.table} ${ref.id}`)
 
 test.each([
   ['its resource was fetched for that order before', '/shipments/7', null],
@@ -129,7 +130,7 @@ test('coalesced events are of the order as well: a trace shows them, an export h
   const personal = postgresPersonalData({ worker, operator, vault: vault() })
   const held = await personal.read(orderId)
   expect([held?.requests.length, held?.texts.length]).toEqual([3, 1])
-  expect(await personal.erase(orderId)).toMatchObject({ requests: 3, attempts: 1 })
+  expect(await personal.erase(orderId, randomUUID())).toMatchObject({ requests: 3, attempts: 1 })
   expect((await owner.query('SELECT FROM inbound_request WHERE body IS NOT NULL')).rowCount).toBe(0)
 })
 

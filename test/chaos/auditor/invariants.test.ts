@@ -260,6 +260,19 @@ describe('the auditor names the invariant and the order', () => {
     expect(out).toMatch(/^I7 audit \d+ \[audit\.hash\]/m)
   }, 60_000)
 
+  test('of an intent that nobody closed, though a process of an operator was killed; not while the hub has time to close it', async () => {
+    await intend('op-16', 'intent', { tool: 'replay_dlq_message' })
+    const killed = () => run('--scenario', 'K16')
+    expect(await killed()).toMatchObject({ code: 0 })
+    expect(await run()).toMatchObject({ code: 1 })
+    await sql(`UPDATE hub_clock SET shift = shift + interval '15 min'`)
+    const late = await killed()
+    await sql(`UPDATE hub_clock SET shift = shift - interval '15 min'`)
+    await intend('op-16', 'outcome', { result: 'unknown' })
+    expect(late).toMatchObject({ code: 1, out: expect.stringMatching(/^I7 audit \d+ .*the intent op-16 has no outcome/m) })
+    expect(await killed()).toMatchObject({ code: 0 })
+  }, 60_000)
+
   test('of a snapshot whose sums do not add up, and of a call inside a transaction', async () => {
     const call: Sample = { kind: 'call', at: at(2), system: 'paris:main', request: '4711', openTransactions: 1 }
     const whole: Sample = { kind: 'sums', at: at(0), inbound: sums, deliveries: versions }

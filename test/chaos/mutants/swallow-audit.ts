@@ -6,6 +6,6 @@ export function withSwallowedErrors<T extends Audit>(audit: T): T {
   return {
     ...audit,
     intend: (intent) => audit.intend(intent).catch(() => randomUUID()),
-    complete: (operationId, outcome) => audit.complete(operationId, outcome).catch(() => {}),
+    complete: (operationId, outcome) => audit.complete(operationId, outcome).catch(() => true),
   }
 }

@@ -56,6 +56,9 @@ function bodyOf(row: AuditRow): Body {
   }
 }
 
+/** An act may last ten minutes; the hub looks every minute. */
+const CLOSED_WITHIN_MS = 12 * 60_000
+
 function pairBreaches({ hub: { audit }, hubQuietSince, record }: World): Breach[] {
   const intents = new Map(audit.filter((row) => row.phase === 'intent').map((row) => [row.operation_id, row]))
   const outcomes = Map.groupBy(
@@ -69,9 +72,9 @@ function pairBreaches({ hub: { audit }, hubQuietSince, record }: World): Breach[
       return [breach('I7', nameOf(first), `an outcome of ${operation} without an intent before it`, { field: 'audit.phase' })]
     return second ? [breach('I7', nameOf(second), `a second outcome of ${operation}`, { field: 'audit.phase' })] : []
   })
-  // A process killed between effect and outcome leaves `unknown` on purpose.
-  const isKilled = record.scenarios.includes('K16')
-  const open = [...intents.values()].filter((row) => !isKilled && !outcomes.has(row.operation_id) && Date.parse(row.at) < hubQuietSince)
+  // A killed process leaves its intent to the hub, which closes it when the act must have ended.
+  const since = record.scenarios.includes('K16') ? hubQuietSince - CLOSED_WITHIN_MS : hubQuietSince
+  const open = [...intents.values()].filter((row) => !outcomes.has(row.operation_id) && Date.parse(row.at) < since)
   return [
     ...orphans,
     ...open.map((row) => breach('I7', nameOf(row), `the intent ${row.operation_id} has no outcome`, { field: 'audit.phase' })),
