@@ -26,10 +26,18 @@ test('a database of the first release, with rows in it, goes on after every late
     const deliveryId = await rows.delivery({ orderId, channel: 'mercadolibre:1001', bindingId, state: 'pending' })
     await owner.query(`UPDATE delivery SET unfinished = 3 WHERE id = $1`, [deliveryId])
     await rows.attempt({ deliveryId })
+    for (const [operation, phase] of [
+      ['closed', 'intent'],
+      ['closed', 'outcome'],
+      ['left', 'intent'],
+    ])
+      await owner.query(`INSERT INTO audit (actor, body) VALUES ('ana', $1)`, [JSON.stringify({ operation_id: operation, phase })])
     const later = await migrate({ url: database.migratorUrl, folder, log: () => {} })
     expect(later).toEqual(all.filter((name) => name > LANDED_FIRST))
     const { rows: kept } = await owner.query(`SELECT state, suspect, version FROM delivery`)
     expect(kept).toEqual([{ state: 'pending', suspect: true, version: '1' }])
+    // What an earlier release left open is closed as well.
+    expect((await owner.query(`SELECT operation_id, seq FROM open_intent`)).rows).toEqual([{ operation_id: 'left', seq: '3' }])
     // It may be a backup that was just restored: its first sends are looked up before.
     expect((await owner.query(`SELECT identity FROM database_copy`)).rows).toEqual([{ identity: 'not known' }])
     const { rows: unbalanced } = await owner.query(`SELECT flow FROM conservation WHERE taken <> accounted AND flow <> 'erp'`)
