@@ -1,6 +1,9 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { migrate } from '../../src/drivers/postgres/migrate.ts'
 import { connect, type Pool, type Role, ROLES } from '../../src/drivers/postgres/pool.ts'
-import { cloneDatabase, type TestDatabase } from '../support/database.ts'
+import { packageRoot } from '../../src/home.ts'
+import { cloneDatabase, emptyDatabase, type TestDatabase } from '../support/database.ts'
 
 // `test/database-roles.test.ts` tries statements; this compares every grant with what each role is for.
 
@@ -161,5 +164,38 @@ test('a forbidden statement of each role is denied by the server, not by the pro
     const pool = connect({ url: database.url, role, max: 1, applicationName: 'r23 role' })
     await expect(pool.query(forbidden[role])).rejects.toMatchObject({ code: '42501' })
     await pool.end()
+  }
+})
+
+/** What runs with the owner's rights, and who may call it. A trigger's function is called by its table alone. */
+const MAY_CALL_AS_OWNER: Record<string, Role[]> = {
+  audit_chain: [],
+  erase_person: ['rosh_operator'],
+  know_database: ['rosh_worker'],
+  let_go: ['rosh_operator'],
+  refusals_naming: ['rosh_operator', 'rosh_reader'],
+}
+
+test('what runs as the owner is called by the roles of its job alone, and by no login of its own', async () => {
+  const { rows } = await owner.query<{ name: string; callers: string[] }>(
+    `SELECT p.proname AS name, ARRAY(SELECT r FROM unnest($1::text[] || ARRAY['public']) AS r WHERE has_function_privilege(r, p.oid, 'EXECUTE') ORDER BY r) AS callers
+     FROM pg_proc p WHERE p.prosecdef AND p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) ORDER BY p.proname`,
+    [[...ROLES]],
+  )
+  expect(Object.fromEntries(rows.map(({ name, callers }) => [name, callers]))).toEqual(MAY_CALL_AS_OWNER)
+})
+
+test('no role makes a table of its own, a temporary one included', async () => {
+  // Grants on a database are not copied with it, so a clone would say nothing of them.
+  const migrated = await emptyDatabase()
+  try {
+    await migrate({ url: migrated.migratorUrl, folder: join(packageRoot, 'migrations'), log: () => {} })
+    for (const role of ROLES) {
+      const pool = connect({ url: migrated.url, role, max: 1, applicationName: 'r23 temporary' })
+      await expect(pool.query('CREATE TEMP TABLE mine (id integer)')).rejects.toMatchObject({ code: '42501' })
+      await pool.end()
+    }
+  } finally {
+    await migrated.drop()
   }
 })

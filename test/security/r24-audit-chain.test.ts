@@ -180,3 +180,20 @@ test('neither a role nor the owner can change, remove or truncate a row', async 
     }
   }
 })
+
+const ELSEWHERE = `
+  CREATE TEMP TABLE elsewhere (seq bigint, at timestamptz, actor text, body text, prev bytea, hash bytea, operation_id text, phase text);
+  CREATE TRIGGER chained BEFORE INSERT ON elsewhere FOR EACH ROW EXECUTE FUNCTION public.audit_chain();
+  INSERT INTO elsewhere (actor, body) VALUES ('x', '{}')`
+
+test('the head moves with a row of the audit log alone, whoever borrows its trigger', async () => {
+  const head = async () => (await owner.query('SELECT seq, hash FROM audit_head')).rows
+  const before = await head()
+  for (const role of ROLES) {
+    const pool = connect({ url: database.url, role, max: 1, applicationName: 'r24 borrowed trigger' })
+    await expect(pool.query(ELSEWHERE)).rejects.toMatchObject({ code: '42501' })
+    await pool.end()
+  }
+  await expect(owner.query(ELSEWHERE)).rejects.toThrow('chains the audit log alone')
+  expect(await head()).toEqual(before)
+})
