@@ -1,4 +1,5 @@
 import type { CauseCode } from './cause-code.ts'
+import { withoutContacts, withoutValues } from './masked-text.ts'
 import { shortened, storableText } from './storable-text.ts'
 
 /** The closed list of what can go wrong between the hub and another system. Only the code decides policy. */
@@ -49,6 +50,19 @@ export class IntegrationError extends Error {
       ...(said === undefined ? {} : { summary: said }),
       ...(theirText === undefined ? {} : { theirText: shortened(theirText, MOST_TEXT) }),
     }
+  }
+}
+
+/**
+ * The same for rows, logs and people who may not see buyers: a refusal often repeats what was sent. Goes without the given values of a person,
+ * their text without anybody's address, phone or RUT besides.
+ */
+export function withoutPersonal(detail: IntegrationErrorDetail, values: readonly string[]): IntegrationErrorDetail {
+  const { summary, theirText } = detail
+  return {
+    ...detail,
+    ...(summary === undefined ? {} : { summary: withoutValues(summary, values) }),
+    ...(theirText === undefined ? {} : { theirText: withoutContacts(withoutValues(theirText, values)) }),
   }
 }
 

@@ -1,6 +1,6 @@
 import { type GateEffect, settleFetch } from '../core/delivery.ts'
 import { isOurReference } from '../core/desired.ts'
-import { IntegrationError, type IntegrationErrorCode } from '../core/integration-error.ts'
+import { IntegrationError, type IntegrationErrorCode, withoutPersonal } from '../core/integration-error.ts'
 import type { AttemptLog, FetchAttempts } from '../ports/attempt-log.ts'
 import type { ClaimedEvent, Inbox } from '../ports/inbox.ts'
 import type { Fetched, Marketplace } from '../ports/marketplace.ts'
@@ -105,7 +105,8 @@ function fetchLog(claim: ClaimedEvent, ports: ApplyPorts): AttemptLog {
           return answer
         } catch (error) {
           if (!(error instanceof IntegrationError)) throw error
-          await ports.attempts.end(endOf(requestId, { ok: false, code: error.code, detail: error.detail }))
+          // A read sends nothing of a buyer, and drivers keep only the reason that an answer gives.
+          await ports.attempts.end(endOf(requestId, { ok: false, code: error.code, detail: withoutPersonal(error.detail, []) }))
           const isWorthAnother = WORTH_ANOTHER_READ.includes(error.code) || error.detail.credentialRenewed === true
           if (reads >= ports.maxReads || !isWorthAnother) throw error
         }

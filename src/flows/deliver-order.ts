@@ -9,7 +9,7 @@ import {
   settleSend,
   type Step,
 } from '../core/delivery.ts'
-import { type AttemptOutcome, IntegrationError, outcomeOf } from '../core/integration-error.ts'
+import { type AttemptOutcome, IntegrationError, outcomeOf, withoutPersonal } from '../core/integration-error.ts'
 import type { AttemptLog } from '../ports/attempt-log.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { OrderStore } from '../ports/order-store.ts'
@@ -83,7 +83,7 @@ async function lookUp(claim: Held, ports: DeliverPorts, signal: AbortSignal): Pr
     if (error instanceof Fenced) return 'fenced'
     if (!(error instanceof IntegrationError)) throw error
     const settlement = settleFailedLookUp(claim.claimedAs, claim.tries, error, policyOf(claim, ports))
-    return finish(claim, ports, settlement, { shown: null, summary: error.detail.summary ?? null })
+    return finish(claim, ports, settlement, { shown: null, summary: failureOf(error, claim).detail.summary ?? null })
   }
 }
 
@@ -101,8 +101,7 @@ function lookUpLog(claim: Held, outbox: Outbox): AttemptLog {
         claim.isAnswered = true
         return answer
       } catch (error) {
-        if (error instanceof IntegrationError)
-          await outbox.endLookUp(claim, endOf(requestId, { ok: false, code: error.code, detail: error.detail }))
+        if (error instanceof IntegrationError) await outbox.endLookUp(claim, endOf(requestId, failureOf(error, claim)))
         throw error
       }
     },
@@ -144,7 +143,7 @@ async function sendOne(
   let forbidden = false
   const isLate: IsLate = () => (forbidden ||= elapsedMs() > ports.channel.timing.marginMs)
   if (isLate()) return drop(claim, ports, requestId, onlySend)
-  const { result, sent } = await attempt(() => ports.target.send(claim.wanted, operation, shown, requestId, signal, isLate))
+  const { result, sent } = await attempt(claim, () => ports.target.send(claim.wanted, operation, shown, requestId, signal, isLate))
   // The driver asked again before the first byte and was told no: that nothing left says nothing of the target. A slow connection that
   // failed is another thing: its driver never came to ask.
   if (!result.ok && result.code === 'unreachable' && forbidden) return drop(claim, ports, requestId, onlySend)
@@ -178,13 +177,18 @@ function drop(claim: Claim, ports: DeliverPorts, requestId: string, onlySend: bo
   })
 }
 
-async function attempt(send: () => Promise<Sent>): Promise<{ result: RequestResult; sent: Sent | null }> {
+async function attempt(claim: Claim, send: () => Promise<Sent>): Promise<{ result: RequestResult; sent: Sent | null }> {
   try {
     return { result: { ok: true }, sent: await send() }
   } catch (error) {
     if (!(error instanceof IntegrationError)) throw error
-    return { result: { ok: false, code: error.code, detail: error.detail }, sent: null }
+    return { result: failureOf(error, claim), sent: null }
   }
+}
+
+/** A failed request, as it may be kept. */
+function failureOf({ code, detail }: IntegrationError, { wanted }: Claim): RequestResult & { ok: false } {
+  return { ok: false, code, detail: withoutPersonal(detail, Object.values(wanted.personal ?? {})) }
 }
 
 interface Ended {

@@ -32,12 +32,14 @@ beforeAll(async () => {
   // One that the marketplace refuses, so that errors, dead letters and other systems' words are among what is searched.
   await running.meli('POST', '/admin/unknown-skus', { skus: ['SKU-009'] })
   const refused = await newErpOrder(running, { partner: PEOPLE.erp, lines: [{ sku: 'SKU-009', quantity: 1, price: 5_000 }] })
+  await refuseRepeating(PEOPLE.erp)
+  const repeated = await newErpOrder(running, { partner: PEOPLE.erp, team: 'Paris' })
   const bought = (await running.meli('POST', '/admin/purchases', {
     seller: 1001,
     buyer: { nickname: PEOPLE.meli },
     items: [{ sku: 'SKU-002', quantity: 1, unit_price: 15_990 }],
   })) as { order_ids: (number | string)[] }
-  orders = [`odoo-${born.id}`, `odoo-${refused.id}`, String(bought.order_ids[0])]
+  orders = [`odoo-${born.id}`, `odoo-${refused.id}`, `odoo-${repeated.id}`, String(bought.order_ids[0])]
   await fetch(`${running.webhooks}/webhooks/mercadolibre/${SECRETS.ML_WEBHOOK_PATH_SECRET}`, { method: 'POST', body: '{"broken' })
   await fetch(`${running.webhooks}/webhooks/paris`, {
     method: 'POST',
@@ -48,10 +50,19 @@ beforeAll(async () => {
     const { rows } = await running.owner.query<{ settled: number; dead: number }>(
       `SELECT count(*) FILTER (WHERE state = 'delivered')::int AS settled, count(*) FILTER (WHERE state = 'dead')::int AS dead FROM delivery`,
     )
-    return rows[0]!.settled >= 2 && rows[0]!.dead >= 1
+    return rows[0]!.settled >= 2 && rows[0]!.dead >= 2
   })
 })
 afterAll(() => running?.stop())
+
+/** Paris takes what it was sent before, and refuses the next order in the words of its framework, which repeat what was sent. */
+async function refuseRepeating(buyer: string): Promise<void> {
+  await until(
+    async () => (await running.owner.query(`SELECT FROM delivery WHERE channel = 'paris:main' AND state = 'delivered'`)).rowCount === 1,
+  )
+  const body = JSON.stringify({ detail: [{ loc: ['body', 'buyer'], msg: 'not a valid buyer', type: 'value_error', input: buyer }] })
+  await running.paris('PUT', '/admin/faults', [{ match: { method: 'POST', path: '^/orders$' }, fault: 'status', status: 422, body }])
+}
 
 function foundIn(text: string): string[] {
   const wanted = [...Object.values(PEOPLE), ...Object.values(SECRETS)]
@@ -95,6 +106,7 @@ test('no tool says them without the scope, and the scope lets the buyer through'
     await desk.close()
     return JSON.stringify(answers)
   }
+  expect(await say(SCOPES)).toContain('not a valid buyer')
   expect(foundIn(await say(SCOPES.filter((scope) => scope !== 'orders.pii')))).toEqual([])
   expect(foundIn(await say(['orders.read', 'orders.pii']))).toContain(PEOPLE.meli)
 })

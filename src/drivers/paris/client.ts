@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { IntegrationError, type IntegrationErrorDetail } from '../../core/integration-error.ts'
 import { codeOfStatus, type HttpClient, type HttpReply, type HttpRequest, parseReply, retryAfterMs } from '../http.ts'
 
@@ -37,14 +37,28 @@ function failureOf(reply: HttpReply, nowMs: number): IntegrationError | undefine
   const isTaken = reply.status === 409 && /external_ref belongs to/.test(reply.text)
   const code = isTaken ? 'rejected' : byStatus
   const waitMs = retryAfterMs(reply.headers['retry-after'], nowMs)
+  const reason = reasonIn(reply.text)
   const detail: IntegrationErrorDetail = {
     httpStatus: reply.status,
     summary: isTaken ? 'another order at Paris holds our reference' : `Paris answered ${reply.status}`,
-    ...(reply.text === '' ? {} : { theirText: reply.text.slice(0, MOST_TEXT) }),
+    ...(reason === '' ? {} : { theirText: reason.slice(0, MOST_TEXT) }),
     ...(code === 'rate-limited' && waitMs !== undefined ? { retryAfterMs: waitMs } : {}),
     ...(code === 'rejected' ? { causeCode: causeOf(isTaken, reply) } : {}),
   }
   return new IntegrationError(code, detail)
+}
+
+const said = z.unknown().optional()
+const Reason = z.object({ detail: said, message: said, error: said, code: said })
+
+/** Why, in their words: an answer that shows an order beside it shows its buyer. What is no JSON comes from a gateway and stays. */
+function reasonIn(text: string): string {
+  try {
+    const { data = {} } = Reason.safeParse(JSON.parse(text))
+    return Object.keys(data).length === 0 ? '' : JSON.stringify(data)
+  } catch {
+    return text
+  }
 }
 
 function causeOf(isTaken: boolean, { status, text }: HttpReply): 'duplicated-at-target' | 'sku-unknown' | 'rejected-by-target' {

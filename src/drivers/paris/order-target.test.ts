@@ -220,6 +220,15 @@ describe('a send', () => {
     expect(refused.detail.theirText).toContain('Ana')
   })
 
+  test('of a failed read only the reason is kept, never the order that it shows', async () => {
+    const body = { detail: 'half of it failed', id: 'p-9', buyer: 'Ana' }
+    const { market } = paris(() => ({ status: 500, body }))
+    const failed = await failureOf(market.fetchOrder('/orders/p-9', log, signal))
+    expect(failed.detail.theirText).toBe('{"detail":"half of it failed"}')
+    const silent = await failureOf(paris(() => ({ status: 500, body: [body] })).market.fetchOrder('/orders/p-9', log, signal))
+    expect(silent.detail.theirText).toBeUndefined()
+  })
+
   test('a reference that another order holds is final; any other 409 is read again', async () => {
     const taken = paris(() => ({ status: 409, body: { detail: 'external_ref belongs to order p-1' } })).market
     const bound = wanted({ externalId: 'p-9' })
