@@ -8,7 +8,7 @@ export interface PersonalExport {
   personal: Personal | null
   /** As each system said it, oldest first. */
   observations: { channel: string; entity: string; externalId: string; observedAt: string; personal: Personal | null }[]
-  /** Raw requests that led to the order; null where the bytes are no text. */
+  /** Raw requests that led to the order, and refused ones that name it; null where the bytes are no text. */
   requests: { id: string; receivedAt: string; channel: string | null; body: string | null }[]
   /** Words of other systems about it. */
   texts: { attempt: string; channel: string; text: string }[]

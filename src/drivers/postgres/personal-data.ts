@@ -60,7 +60,7 @@ async function read(pool: Pool, vault: PersonalVault, orderId: string): Promise<
 async function requestsOf(pool: Pool, orderId: string): Promise<PersonalExport['requests']> {
   const { rows } = await pool.query<{ id: string; received_at: string; channel: string | null; body: Buffer }>(
     `SELECT r.id, r.received_at, r.channel, r.body FROM inbound_request r
-     WHERE r.body IS NOT NULL AND r.id IN (SELECT e.request_id FROM events_of_order($1) e) ORDER BY r.id`,
+     WHERE r.body IS NOT NULL AND r.id IN (SELECT e.request_id FROM events_of_order($1) e UNION ALL SELECT refusals_of_order($1)) ORDER BY r.id`,
     [orderId],
   )
   return rows.map((row) => ({ id: row.id, receivedAt: row.received_at, channel: row.channel, body: textOf(row.body) }))
