@@ -39,8 +39,20 @@ test.each([
   ['sku-unknown', 'sku-unknown'],
   ['2026-03-02T09:00:00Z', '2026-03-02T09:00:00Z'],
   ['2026-03-02T09:00:00+03:00', '2026-03-02T09:00:00+03:00'],
+  ['2026-03-02', '2026-03-02'],
+  ['24h', '24h'],
+  ['odoo', 'odoo'],
+  ['mercadolibre', 'mercadolibre'],
+  ['paris:main', 'paris:main'],
+  ['detailed', 'detailed'],
+  ['archive', 'archive'],
   ['of Camila Rojas', 'digest'],
   ['camila@example.cl', 'digest'],
+  ['Camila', 'digest'],
+  ['12345678-5', 'digest'],
+  ['+56912345678', 'digest'],
+  ['mercadolibre:12345678-5', 'digest'],
+  ['2026-03-02 (Camila Rojas)', 'digest'],
 ])('of the word %j it keeps %j', (typed, expected) => {
   expect(kept(loggedWord(typed))).toBe(expected)
 })

@@ -1,4 +1,7 @@
+import { CAUSE_CODES } from './cause-code.ts'
 import { readIdentifier } from './identifier.ts'
+import { withoutContacts } from './masked-text.ts'
+import { readSince } from './since.ts'
 import { plainLine } from './untrusted.ts'
 
 /**
@@ -36,9 +39,17 @@ export function loggedIdentifier(typed: unknown, held: boolean): unknown {
   return isId ? plainLine(String(typed), LONGEST) : new PersonalText(text)
 }
 
-/** What the log keeps of any other word that was typed: a code, a channel, a time. A sentence is none. */
+const CHANNEL = /^(mercadolibre|paris|odoo)(:[\w.-]{1,40})?$/
+// Digits and signs alone: the reader of times takes words in brackets after them.
+const TIME = /^[\d:.+TZmhdw -]{1,40}$/i
+const OPTIONS = ['concise', 'detailed', 'replay', 'archive']
+const WORDS: ReadonlySet<string> = new Set([...CAUSE_CODES, ...OPTIONS])
+
+/** What the log keeps of any other word that was typed: a cause code, a channel, a time, an option. Any other may be of a person. */
 export function loggedWord(typed: string): string | PersonalText {
-  return /^[\w.:+-]{1,80}$/.test(typed) ? typed : new PersonalText(typed)
+  const isChannel = CHANNEL.test(typed) && withoutContacts(typed) === typed
+  const isTime = TIME.test(typed) && readSince(typed) !== undefined
+  return WORDS.has(typed) || isChannel || isTime ? typed : new PersonalText(typed)
 }
 
 /** The same of the words of a filter, without those that were not said. */

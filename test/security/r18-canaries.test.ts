@@ -111,7 +111,7 @@ test('no tool says them without the scope, and the scope lets the buyer through'
   expect(foundIn(await say(['orders.read', 'orders.pii']))).toContain(PEOPLE.meli)
 })
 
-test('a name that was typed in place of an order is not kept in the audit log', async () => {
+test('a name that was typed in place of an order or a marketplace is not kept in the audit log', async () => {
   const desk = await deskOf(running)
   const principal = { id: 'agent', scopes: new Set(SCOPES), via: 'mcp-stdio' as const }
   const { client, close } = await mcpClient(
@@ -119,10 +119,11 @@ test('a name that was typed in place of an order is not kept in the audit log', 
     '2026-07-28',
   )
   for (const order_id of [PEOPLE.meli, PEOPLE.erp]) await client.callTool({ name: 'trace_order', arguments: { order_id } })
+  await client.callTool({ name: 'find_failed_orders', arguments: { marketplace: PEOPLE.meli } })
   await close()
   await desk.close()
   const { rows } = await running.owner.query<{ body: string }>('SELECT body FROM audit')
-  expect(rows.length).toBeGreaterThanOrEqual(2)
+  expect(rows.length).toBeGreaterThanOrEqual(3)
   expect(foundIn(rows.map(({ body }) => body).join('\n'))).toEqual([])
 })
 

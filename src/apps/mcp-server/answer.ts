@@ -7,7 +7,7 @@ import type { Answer, Suggestion } from './tool.ts'
 
 /** Any identifier a person would type. */
 export const OrderId = z.string().trim().min(1).max(200).describe('Any id people use: ML-98345, PARIS-…, bare id, pack, S00042, odoo-42')
-export const Reason = z.string().max(200).optional()
+export const Reason = z.string().max(200).optional().describe('why, without names or contacts')
 export const Marketplace = z.string().max(80).optional().describe('mercadolibre, paris, odoo or a channel id')
 export const SinceWindow = z.string().max(40).optional().describe('24h (default), 7d or ISO time')
 export const ResponseFormat = z.enum(['concise', 'detailed']).optional()

@@ -118,6 +118,16 @@ test('of a text that may be of a person, a digest is kept', async () => {
   expect(JSON.stringify(rows)).not.toContain('CAMILA')
 })
 
+test('a reason is kept as it was written, without the contacts of a person', async () => {
+  await postgresAudit(pool).record(anIntent({ reason: 'the SKU is mapped now; she asked again: +56 9 8765 4321, camila@example.cl' }), {
+    result: 'ok',
+    latencyMs: 1,
+  })
+  expect(JSON.parse((await chain()).at(-1)!.body)).toMatchObject({
+    reason: 'the SKU is mapped now; she asked again: [personal], [personal]',
+  })
+})
+
 test('a hostile parameter is recorded, not a reason to leave the call out', async () => {
   await postgresAudit(pool).record(anIntent({ params: { query: 'a\u0000b\ud800', 'k\u0000': [null, 'ñ'] } }), {
     result: 'denied',

@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7'
 import { canonicalJson } from '../../core/canonical-json.ts'
 import { storableText } from '../../core/storable-text.ts'
 import { PersonalText } from '../../core/logged-text.ts'
+import { withoutContacts } from '../../core/masked-text.ts'
 import type { Audit, AuditIntent, AuditOutcome } from '../../ports/audit.ts'
 import { grouped } from './group.ts'
 import type { Pool } from './pool.ts'
@@ -82,7 +83,8 @@ function intentFields({ principal, tool, scopeUsed, params, target, reason, isNo
         ...(target.expectedVersion !== undefined && { expected_version: target.expectedVersion }),
       },
     }),
-    ...(reason !== undefined && { reason }),
+    // People read it later, so it stays; the log is for ever, so nobody can be reached by it.
+    ...(reason !== undefined && { reason: withoutContacts(reason) }),
     ...(isNoted && { noted: true }),
     ...(mayLastMs !== undefined && { may_last_ms: mayLastMs }),
   }

@@ -27,7 +27,7 @@ export const drainDlqTool = defineTool({
   name: 'drain_dlq',
   title: 'Drain dead letters',
   description:
-    'Bulk replay (or restorable archive) of dead letters in two calls: dry_run true (default) lists and answers second_call; then exactly those arguments, once, within 10 minutes. Show the plan to a person first. Audited.',
+    'Bulk replay (or restorable archive) of dead letters in two calls: dry_run true lists and answers second_call; then exactly that, once, within 10 minutes. Show the plan to a person first. Audited.',
   scope: 'dlq.admin',
   effect: 'bulk',
   input: z.strictObject({
