@@ -57,6 +57,8 @@ export function httpClient(options: HttpOptions): HttpClient {
   if (options.outside) checkOutsideOrigin(options.origin, options.outside)
   const pool = new Pool(options.origin, {
     connections: options.connections ?? 16,
+    // Over HTTP/2 a session outlives its exchange, and the head leaves before the body is asked for: neither the next line nor `bodyOf` would hold.
+    allowH2: false,
     // 0 keeps no connection, so that every exchange is resolved and checked.
     pipelining: options.outside ? 0 : 1,
     connect: { timeout: Math.min(options.timeoutMs, 10_000), ...(options.outside ? { lookup: outsideLookup(options.outside) } : {}) },
@@ -88,7 +90,7 @@ async function exchange(pool: Pool, request: HttpRequest, options: HttpOptions):
   }
 }
 
-// undici asks an iterable body for its first piece before it writes the head: so near to the first byte nothing else can stop a request.
+// Over HTTP/1.1 undici asks an iterable body for its first piece before it writes the head: so near to the first byte nothing else can stop a request.
 function bodyOf({ body, isLate }: HttpRequest): string | Readable | null {
   if (isLate?.()) throw notInTime()
   if (body === undefined || isLate === undefined) return body ?? null
