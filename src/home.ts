@@ -1,5 +1,17 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
@@ -111,7 +123,7 @@ export function homeKeys(home: string): HomeKey[] {
   return storedSecrets(home).keyRing ?? [{ id: 'home-1', key: keyEncryptionKey }]
 }
 
-/** Puts a new key in front of the ring; the others still open what they wrapped. */
+/** Puts a new key in front of the ring, on disk when it returns; the others still open what they wrapped. One process at a time may do so. */
 export function addHomeKey(home: string): HomeKey {
   const ring = homeKeys(home)
   const last = Math.max(...ring.map(({ id }) => Number(id.replace('home-', ''))))
@@ -161,8 +173,10 @@ function readJson<T>(file: string, schema: z.ZodType<T>, remedy: string): T | un
   }
 }
 
+// On disk when it is done: what the database keeps through a power cut may be wrapped under a key of this file.
 function replaceFile(file: string, content: object): void {
   renameSync(writeBeside(file, content), file)
+  sync(dirname(file))
 }
 
 // Unlike a rename, a link fails when somebody else was faster: the first one's content stays.
@@ -170,6 +184,7 @@ function createFile(file: string, content: object): void {
   const written = writeBeside(file, content)
   try {
     linkSync(written, file)
+    sync(dirname(file))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   } finally {
@@ -180,7 +195,17 @@ function createFile(file: string, content: object): void {
 function writeBeside(file: string, content: object): string {
   const path = `${file}.${process.pid}-${randomBytes(4).toString('hex')}`
   writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
+  sync(path)
   return path
+}
+
+function sync(path: string): void {
+  const handle = openSync(path, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
 }
 
 function findPackageRoot(folder: string): string {

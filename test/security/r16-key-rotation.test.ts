@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,8 +8,8 @@ import { sealerOf } from '../../src/accounts.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
 import { credentialStore } from '../../src/drivers/postgres/credential-store.ts'
 import { connect, type Pool, transaction } from '../../src/drivers/postgres/pool.ts'
-import type { Sealer } from '../../src/drivers/postgres/sealed-column.ts'
-import { homeKeys, packageRoot } from '../../src/home.ts'
+import { type Sealer, sealer } from '../../src/drivers/postgres/sealed-column.ts'
+import { addHomeKey, homeKeys, packageRoot } from '../../src/home.ts'
 import { cloneDatabase, type TestDatabase } from '../support/database.ts'
 import { until } from '../support/running-hub.ts'
 
@@ -47,6 +48,10 @@ afterAll(async () => {
 const variables = () => ({ ROSH_HOME: home, ROSH_CONFIG: join(home, 'hub.yaml'), DATABASE_URL: database.url })
 const environment = () => ({ PATH: process.env.PATH, ...variables() })
 const program = join(packageRoot, 'src', 'main.ts')
+const rotateKeys = (...more: string[]) =>
+  spawnSync(process.execPath, [program, 'rotate-keys', ...more], { env: environment(), encoding: 'utf8' })
+const secretsFile = (): string => join(home, 'secrets.json')
+const nextKeyId = (): string => `home-${Number(homeKeys(home)[0]?.id.replace('home-', '')) + 1}`
 const keyOfHome = (): string => homeKeys(home)[0]?.key ?? ''
 
 async function under(): Promise<Record<string, number>> {
@@ -54,7 +59,7 @@ async function under(): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map(({ kek_id, n }) => [kek_id, n]))
 }
 
-test('a rotation killed midway goes on when it is run again, and a process that runs all the while reads throughout', async () => {
+test('a rotation lets no second one begin; killed midway it goes on when it is run again, and a process that runs all the while reads throughout', async () => {
   const oldKey = keyOfHome()
   // The lock on one row in the middle holds the rotation there, until it is killed.
   const held = await owner.connect()
@@ -63,6 +68,15 @@ test('a rotation killed midway goes on when it is run again, and a process that 
   await held.query(`SELECT FROM data_key WHERE id = (SELECT id FROM data_key ORDER BY id OFFSET ${KEYS / 2} LIMIT 1) FOR UPDATE`)
   const first = spawn(process.execPath, [program, 'rotate-keys'], { env: environment(), stdio: 'ignore' })
   await until(async () => (await under())['home-2'] === KEYS / 2, 50_000)
+  // Stopped, it keeps its lock for as long as it likes.
+  first.kill('SIGSTOP')
+  const file = readFileSync(secretsFile(), 'utf8')
+  const second = rotateKeys()
+  expect({ status: second.status, error: second.stderr }).toMatchObject({
+    status: 1,
+    error: expect.stringContaining('under way') as string,
+  })
+  expect(readFileSync(secretsFile(), 'utf8')).toBe(file)
   first.kill('SIGKILL')
   await new Promise((resolve) => first.once('close', resolve))
   await held.query('ROLLBACK')
@@ -72,21 +86,52 @@ test('a rotation killed midway goes on when it is run again, and a process that 
   expect(await credentialStore(worker, running).read(CHANNEL)).toMatchObject(PAIR)
   await transaction(worker, (client) => running.newDataKey(client, 'order'))
 
-  const again = spawnSync(process.execPath, [program, 'rotate-keys', '--json'], { env: environment(), encoding: 'utf8' })
+  const again = rotateKeys('--json')
   expect(again.stderr).not.toContain('rror')
   expect(JSON.parse(again.stdout)).toMatchObject({ key: 'home-2' })
   expect(await under()).toEqual({ 'home-2': KEYS + 1 })
   expect(await credentialStore(worker, running).read(CHANNEL)).toMatchObject(PAIR)
-  expect(readFileSync(join(home, 'secrets.json'), 'utf8')).not.toContain(oldKey)
+  expect(readFileSync(secretsFile(), 'utf8')).not.toContain(oldKey)
 })
 
 test('a new rotation gives a new key, and the audit log names it', async () => {
   const before = keyOfHome()
-  const { status } = spawnSync(process.execPath, [program, 'rotate-keys'], { env: environment() })
-  expect(status).toBe(0)
+  expect(rotateKeys().status).toBe(0)
   expect(keyOfHome()).not.toBe(before)
   expect(await under()).toEqual({ 'home-3': KEYS + 1 })
   expect(await credentialStore(worker, running).read(CHANNEL)).toMatchObject(PAIR)
   const { rows } = await owner.query(`SELECT count(*)::int AS n FROM audit WHERE body LIKE '%rosh rotate-keys%' AND phase = 'intent'`)
-  expect(rows).toEqual([{ n: 3 }])
+  expect(rows).toEqual([{ n: 4 }])
+})
+
+// What two rotations from different files leave behind, or one whose file did not survive a power cut: the id is known, the key is not.
+async function wrappedElsewhere(kekId: string): Promise<void> {
+  const elsewhere = sealer({ kekId, key: randomBytes(32) })
+  await transaction(worker, (client) => elsewhere.newDataKey(client, 'order'))
+}
+
+test('no key takes the id of one that this home does not hold', async () => {
+  const next = nextKeyId()
+  await wrappedElsewhere(next)
+  const file = readFileSync(secretsFile(), 'utf8')
+  const refused = rotateKeys()
+  expect({ status: refused.status, error: refused.stderr }).toMatchObject({ status: 1, error: expect.stringContaining(next) as string })
+  expect(readFileSync(secretsFile(), 'utf8')).toBe(file)
+  await owner.query('DELETE FROM data_key WHERE kek_id = $1', [next])
+})
+
+test('a data key under an id of this home that another key bears keeps the rotation from going on', async () => {
+  const [oldKey, next] = [keyOfHome(), nextKeyId()]
+  addHomeKey(home)
+  await wrappedElsewhere(next)
+  const refused = rotateKeys()
+  expect({ status: refused.status, error: refused.stderr }).toMatchObject({
+    status: 1,
+    error: expect.stringContaining('does not hold') as string,
+  })
+  expect(readFileSync(secretsFile(), 'utf8')).toContain(oldKey)
+  await owner.query('DELETE FROM data_key WHERE id = (SELECT max(id) FROM data_key)')
+  expect(rotateKeys().status).toBe(0)
+  expect(Object.keys(await under())).toEqual([next])
+  expect(readFileSync(secretsFile(), 'utf8')).not.toContain(oldKey)
 })

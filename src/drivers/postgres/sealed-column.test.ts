@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
 import { connect, type Pool, transaction } from './pool.ts'
-import { type KeyRing, rotateDataKeys, sealer } from './sealed-column.ts'
+import { forgetRetired, type KeyRing, rotateDataKeys, sealer } from './sealed-column.ts'
 
 const ring: KeyRing = { kekId: 'kek-1', key: randomBytes(32) }
 const sealed = sealer(ring)
@@ -92,6 +92,23 @@ test('rotation wraps every key anew, goes on where it was killed, and the old ke
   const after = sealer({ kekId: 'kek-2', key: next.key })
   for (const [at, keyId] of keyIds.entries()) expect(await after.open(pool, keyId, place, values[at]!)).toBe(keyId)
   await expect(sealed.open(pool, keyIds[0]!, place, values[0]!)).rejects.toThrow('kek-2, which is not configured')
+})
+
+test('the retired key is forgotten when the newest opens every data key by itself, whatever id they carry', async () => {
+  await owner.query('DELETE FROM data_key')
+  const next: KeyRing = { kekId: 'kek-2', key: randomBytes(32), retired: [ring] }
+  let forgotten = 0
+  const forget = (): void => void (forgotten += 1)
+  const id = await newKey()
+  expect(await forgetRetired(pool, next, forget)).toEqual({ id, kekId: ring.kekId })
+  await rotateDataKeys(pool, next, 2)
+  const namesake = sealer({ kekId: 'kek-2', key: randomBytes(32) })
+  const strange = await transaction(pool, (client) => namesake.newDataKey(client, 'order'))
+  expect(await forgetRetired(pool, next, forget)).toEqual({ id: strange, kekId: 'kek-2' })
+  expect(forgotten).toBe(0)
+  await owner.query('DELETE FROM data_key WHERE id = $1', [strange])
+  expect(await forgetRetired(pool, next, forget)).toBeNull()
+  expect(forgotten).toBe(1)
 })
 
 test('a key ring without a whole key is refused', () => {

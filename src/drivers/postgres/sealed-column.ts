@@ -53,9 +53,9 @@ export function sealer(ring: KeyRing | (() => KeyRing)): Sealer {
  * Wraps the data keys anew under the ring's current key, `limit` of them, and answers how many; 0 means that none is left. Each row is changed
  * by itself, so a job that was killed is simply run again. What the keys seal stays as it is.
  */
-export async function rotateDataKeys(pool: Pool, keyRing: KeyRing, limit: number): Promise<number> {
+export async function rotateDataKeys(client: Pool | PoolClient, keyRing: KeyRing, limit: number): Promise<number> {
   checked(keyRing)
-  const { rows } = await pool.query<WrappedKey>('SELECT id, kek_id, wrapped FROM data_key WHERE kek_id <> $1 ORDER BY id LIMIT $2', [
+  const { rows } = await client.query<WrappedKey>('SELECT id, kek_id, wrapped FROM data_key WHERE kek_id <> $1 ORDER BY id LIMIT $2', [
     keyRing.kekId,
     limit,
   ])
@@ -65,7 +65,7 @@ export async function rotateDataKeys(pool: Pool, keyRing: KeyRing, limit: number
       row.id,
       unwrap((kekId) => kekIn(keyRing, kekId), row),
     )
-    await pool.query('UPDATE data_key SET kek_id = $3, wrapped = $4 WHERE id = $1 AND kek_id = $2', [
+    await client.query('UPDATE data_key SET kek_id = $3, wrapped = $4 WHERE id = $1 AND kek_id = $2', [
       row.id,
       row.kek_id,
       keyRing.kekId,
@@ -75,21 +75,64 @@ export async function rotateDataKeys(pool: Pool, keyRing: KeyRing, limit: number
   return rows.length
 }
 
-/** Runs `forget` when no data key is wrapped under another key than `kekId`, and lets nobody make one meanwhile. False: there is one. */
-export async function whenNoneUnderOthers(pool: Pool, kekId: string, forget: () => void): Promise<boolean> {
-  return transaction(pool, async (client) => {
-    await client.query('LOCK TABLE data_key IN SHARE MODE')
-    const { rows } = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM data_key WHERE kek_id <> $1', [kekId])
-    if (rows[0]?.n !== 0) return false
-    forget()
-    return true
+/** A data key, and the id of the key-encryption key that its row names. */
+export interface Unopened {
+  id: string
+  kekId: string
+}
+
+/** Opens the data keys behind id `after` with the ring, and answers the first that does not open. The id of a key is no proof: another key may bear it. */
+export async function firstUnopened(client: Pool | PoolClient, keyRing: KeyRing, after = '0'): Promise<Unopened | null> {
+  for (let last = after; ; ) {
+    const { rows } = await client.query<WrappedKey>('SELECT id, kek_id, wrapped FROM data_key WHERE id > $1 ORDER BY id LIMIT 1000', [last])
+    const unopened = rows.find((row) => !opens(keyRing, row))
+    if (unopened) return { id: unopened.id, kekId: unopened.kek_id }
+    const next = rows.at(-1)?.id
+    if (next === undefined) return null
+    last = next
+  }
+}
+
+/**
+ * Runs `forget` when the ring's newest key opens every data key without the retired ones, and lets nobody make one meanwhile. Answers the first that it
+ * does not open; then nothing was forgotten.
+ */
+export async function forgetRetired(pool: Pool, { kekId, key }: KeyRing, forget: () => void): Promise<Unopened | null> {
+  const newest = { kekId, key }
+  // Whoever makes a data key holds the table till its commit: behind the lock every id up to the last is there to be read, and a new one is higher.
+  const settled = await alone(pool, async (client) => {
+    const { rows } = await client.query<{ id: string }>('SELECT coalesce(max(id), 0)::text AS id FROM data_key')
+    return rows[0]?.id ?? '0'
+  })
+  const unopened = await firstUnopened(pool, newest)
+  if (unopened) return unopened
+  // Orders wait for this one, so it reads the few that came meanwhile alone.
+  return alone(pool, async (client) => {
+    const late = await firstUnopened(client, newest, settled)
+    if (!late) forget()
+    return late
   })
 }
+
+const alone = <T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> =>
+  transaction(pool, async (client) => {
+    await client.query('LOCK TABLE data_key IN SHARE MODE')
+    return work(client)
+  })
 
 type Kek = Pick<KeyRing, 'kekId' | 'key'>
 type KekOf = (kekId: string) => Kek | undefined
 
 const kekIn = (ring: KeyRing, kekId: string): Kek | undefined => [ring, ...(ring.retired ?? [])].find((one) => one.kekId === kekId)
+
+function opens(keyRing: KeyRing, row: WrappedKey): boolean {
+  try {
+    unwrap((kekId) => kekIn(keyRing, kekId), row)
+    return true
+  } catch {
+    return false
+  }
+}
 
 interface WrappedKey {
   id: string
