@@ -1,4 +1,6 @@
+import type { IncomingMessage } from 'node:http'
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import { Readable } from 'node:stream'
 import helmet from '@fastify/helmet'
 import fastify, {
   type FastifyError,
@@ -8,6 +10,8 @@ import fastify, {
   type FastifyRequest,
   type RawServerDefault,
 } from 'fastify'
+import { atMostEvery } from '../at-most-every.ts'
+import { bodyBudget } from '../body-budget.ts'
 import { type HeardRequest, type Received, receiveWebhook, recordRefusal, type Refusal } from '../flows/receive-webhook.ts'
 import { type Inbox, InboxFull } from '../ports/inbox.ts'
 import type { WebhookReader } from '../ports/marketplace.ts'
@@ -78,10 +82,7 @@ export function buildReceiver(options: ReceiverOptions & { trustProxyHops: numbe
     frameworkErrors: (_error, _request, reply: FastifyReply) => void reply.code(400).send({ error: 'malformed' }),
   })
   app.server.maxConnections = MAX_CONNECTIONS
-  // Whatever is sent to no route of ours is not found, also where it cannot be parsed.
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => done(null, body))
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not-found' }))
+  answerUnknownUnread(app)
   // Fastify's own answer repeats the message of the error.
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     const status = error.statusCode ?? 500
@@ -94,6 +95,16 @@ export function buildReceiver(options: ReceiverOptions & { trustProxyHops: numbe
   return app
 }
 
+// Whatever is sent to no route of ours is not found, whatever its bytes: they are not waited for, or anybody could have us hold them.
+function answerUnknownUnread(app: FastifyInstance): void {
+  const notFound = (reply: FastifyReply): FastifyReply => reply.code(404).send({ error: 'not-found' })
+  app.removeAllContentTypeParsers()
+  app.setNotFoundHandler((_request, reply) => notFound(reply))
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.is404) return void notFound(reply.header('connection', 'close'))
+  })
+}
+
 /** The receiver's routes as a Fastify plugin, for a listener that serves other things too. */
 async function receiverRoutes(app: FastifyInstance, options: ReceiverOptions): Promise<void> {
   const { readers, checks } = options
@@ -101,6 +112,7 @@ async function receiverRoutes(app: FastifyInstance, options: ReceiverOptions): P
   await app.register(async (webhooks) => {
     keepRawBodies(webhooks)
     refuseEarly(webhooks, options)
+    countBodies(webhooks)
     webhooks.setErrorHandler((error: FastifyError, request, reply) => answerError(error, { request, reply, options }))
     const routes: [string, WebhookReader | undefined][] = [
       ['/webhooks/paris', readers.paris],
@@ -117,9 +129,16 @@ async function receiverRoutes(app: FastifyInstance, options: ReceiverOptions): P
 function healthRoutes(app: FastifyInstance, checks: HealthChecks): void {
   app.get('/health', async () => ({ status: 'ok' }))
   app.get('/health/live', async () => ({ status: 'ok' }))
-  app.get('/health/ready', async (_request, reply) => answerChecks(reply, await checks.ready()))
-  app.get('/health/deep', async (_request, reply) => answerChecks(reply, await checks.deep()))
+  const ready = atMostEvery(READY_EVERY_MS, () => checks.ready())
+  const deep = atMostEvery(DEEP_EVERY_MS, () => checks.deep())
+  app.get('/health/ready', async (_request, reply) => answerChecks(reply, await ready()))
+  app.get('/health/deep', async (_request, reply) => answerChecks(reply, await deep()))
 }
+
+// Anybody who reaches the listener may ask, and each asking costs a connection to the database, the deep one Odoo a request too: the answer is shared,
+// and kept for a moment.
+const READY_EVERY_MS = 1_000
+const DEEP_EVERY_MS = 5_000
 
 async function answerChecks(reply: FastifyReply, checks: Check[]): Promise<FastifyReply> {
   const ok = checks.every((check) => check.ok)
@@ -166,6 +185,41 @@ function refuseEarly(app: FastifyInstance, { inbox, rate, allowedSources }: Rece
     await recordRefusal(heard(request), 'bad-signature', inbox)
     return reply.code(401).send({ error: 'bad-signature' })
   })
+}
+
+/** What all bodies on their way and being stored may hold, and what one source may: room for some 16,000 webhooks of the usual size from it at once. */
+const BODY_LIMITS = { most: 64 * 1024 * 1024, mostPerSource: 16 * 1024 * 1024 }
+
+// Neither the cap of one body nor the bucket bounds what slow senders make us hold together.
+function countBodies(app: FastifyInstance): void {
+  const budget = bodyBudget(BODY_LIMITS)
+  app.addHook('preParsing', async (request, reply, payload) => {
+    const { ip } = request
+    let held = 0
+    reply.raw.once('close', () => {
+      budget.give(ip, held)
+      held = 0
+    })
+    return Readable.from(
+      (async function* () {
+        // The connection outlives a refusal, which could not be answered otherwise.
+        for await (const chunk of (payload as IncomingMessage).iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+          if (!budget.take(ip, chunk.length)) throw new BodiesFull()
+          held += chunk.length
+          yield chunk
+        }
+      })(),
+    )
+  })
+}
+
+/** Bodies on their way hold as much as they may. */
+class BodiesFull extends Error {
+  override readonly name = 'BodiesFull'
+  readonly statusCode = 503
+  constructor() {
+    super('bodies on their way hold as much as they may')
+  }
 }
 
 function sourceFilter(allowed: readonly string[] | undefined): (ip: string) => boolean {
@@ -234,7 +288,7 @@ async function answerError(error: FastifyError, failed: Failed): Promise<Fastify
 
 // Nothing was stored, so nothing is acknowledged and the sender tries again. A bug is answered alike: a 500 would only say less.
 function answerFailure(error: unknown, { reply, options }: Failed): FastifyReply {
-  if (error instanceof InboxFull) options.log.warn({ err: error }, 'a webhook was not stored')
+  if (error instanceof InboxFull || error instanceof BodiesFull) options.log.warn({ err: error }, 'a webhook was not stored')
   else options.log.error({ err: error }, 'a webhook failed')
   return unavailable(reply)
 }

@@ -1,7 +1,6 @@
 import type { Hub } from '../assembly.ts'
 import { oauthCallbackRoutes } from '../apps/oauth-callback.ts'
 import { buildReceiver, type Check } from '../apps/webhook-receiver.ts'
-import type { Clock } from '../ports/clock.ts'
 import { connectAccount } from '../flows/connect-account.ts'
 import { CliError } from './context.ts'
 
@@ -20,7 +19,7 @@ export async function listenForWebhooks(hub: Hub, port: number): Promise<Listeni
   const app = buildReceiver({
     readers: { mercadolibre: mercadolibreSecret, mercadolibreSigned, paris, odoo },
     inbox: hub.inbox,
-    checks: { ready: () => readyChecks(hub), deep: atMostEvery(DEEP_EVERY_MS, hub.clock, () => deepChecks(hub)) },
+    checks: { ready: () => readyChecks(hub), deep: () => deepChecks(hub) },
     log: hub.log,
     trustProxyHops: trustedProxyHops,
     ...(allowedSources === undefined ? {} : { allowedSources }),
@@ -54,17 +53,6 @@ async function deepChecks(hub: Hub): Promise<Check[]> {
   )
   const [ready, odooAnswers, live] = await Promise.all([readyChecks(hub), answers(odoo), workers.catch(() => ({ rows: [] }))])
   return [...ready, { name: 'odoo', ok: odooAnswers }, ...live.rows.map((row) => ({ name: row.app, ok: row.live }))]
-}
-
-// Anybody who reaches the listener may ask, and each asking costs Odoo a request: the answer is shared, and kept for a moment.
-const DEEP_EVERY_MS = 5_000
-
-function atMostEvery<T>(ms: number, clock: Clock, ask: () => Promise<T>): () => Promise<T> {
-  let kept: { answer: Promise<T>; ageMs: () => number } | undefined
-  return () => {
-    if (!kept || kept.ageMs() >= ms) kept = { answer: ask(), ageMs: clock.stopwatch() }
-    return kept.answer
-  }
 }
 
 async function answers(asked: Promise<unknown>): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { request } from 'node:http'
-import { connect } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { until } from '../support/running-hub.ts'
 import { type Door, hmac, json, makeDoor } from '../support/webhook-door.ts'
 
 const MIB = 1024 * 1024
@@ -9,7 +9,7 @@ let door: Door
 let port: number
 beforeAll(async () => {
   door = await makeDoor()
-  await door.open()
+  await door.open({ trustProxyHops: 1 })
   await door.app.listen({ host: '127.0.0.1', port: 0 })
   port = (door.app.server.address() as AddressInfo).port
 })
@@ -86,4 +86,41 @@ test('headers, requests, idle connections and their number have limits', () => {
   for (const limit of [headersTimeout, requestTimeout, keepAliveTimeout]) expect(limit).toSatisfy((ms: number) => ms > 0 && ms <= 15_000)
   expect(maxConnections).toSatisfy((count: number) => count > 0 && count <= 10_000)
   expect(maxRequestsPerSocket).toBeGreaterThan(0)
+})
+
+interface Held {
+  answer: string
+  closed: boolean
+  socket: Socket
+}
+
+/** Sends a request that announces 1 MiB and keeps its last byte back. */
+function holdBack(path: string, source: string): Held {
+  const socket = connect(port, '127.0.0.1')
+  const held: Held = { answer: '', closed: false, socket }
+  socket.on('data', (chunk) => (held.answer += chunk.toString('latin1')))
+  socket.on('error', () => {}) // the server hangs up while this side still writes
+  socket.on('close', () => (held.closed = true))
+  socket.write(
+    `POST ${path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: ${source}\r\nContent-Type: application/json\r\nContent-Length: ${MIB}\r\n\r\n`,
+  )
+  socket.write(Buffer.alloc(MIB - 1, 0x20))
+  return held
+}
+
+test('what is sent to no route is answered without its body, and the connection ends', async () => {
+  const held = holdBack('/nothing', '198.51.100.1')
+  await until(async () => held.closed)
+  expect(held.answer).toMatch(/^HTTP\/1\.1 404 [^]*connection: close/i)
+})
+
+test('bodies on their way are bounded for each source, and others are served meanwhile', async () => {
+  const from = (source: string) => door.paris('{"id":"p-4"}', { 'x-forwarded-for': source })
+  const held = Array.from({ length: 24 }, () => holdBack('/webhooks/paris', '198.51.100.2'))
+  const refused = () => held.filter(({ answer }) => answer.includes(' 503 ') && /retry-after: \d/i.test(answer))
+  await until(async () => refused().length >= 8)
+  expect(held.length - refused().length).toBeLessThanOrEqual(17)
+  expect((await from('203.0.113.5')).statusCode).toBe(200)
+  for (const { socket } of held) socket.destroy()
+  await until(async () => (await from('198.51.100.2')).statusCode === 200)
 })

@@ -28,3 +28,16 @@ test('a flood is on record without filling the record', async () => {
   expect(rows.length).toBeGreaterThanOrEqual(1)
   expect(rows.length).toBeLessThan(20)
 })
+
+test('however often health is asked for, the database and the other systems are asked once a moment', async () => {
+  const asked = { ready: 0, deep: 0 }
+  const check = (name: keyof typeof asked) => async () => {
+    asked[name] += 1
+    return [{ name, ok: true }]
+  }
+  await door.open({ checks: { ready: check('ready'), deep: check('deep') } })
+  const urls = Array.from({ length: 50 }, () => ['/health/ready', '/health/deep']).flat()
+  const answers = await Promise.all(urls.map((url) => door.app.inject({ url })))
+  expect(answers.every(({ statusCode }) => statusCode === 200)).toBe(true)
+  expect(asked).toEqual({ ready: 1, deep: 1 })
+})
