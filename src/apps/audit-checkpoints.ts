@@ -17,7 +17,12 @@ export async function runAuditCheckpoints(parts: AuditCheckpoints, signal: Abort
   const { chain, checkpoints, clock, log, everyMs } = parts
   await supervise({ name: 'audit checkpoints', clock, log, wake: new Wake(), everyMs, signal }, async () => {
     const done = await checkpointAudit(chain, checkpoints)
-    if (done.kind === 'signed') parts.progress('audit checkpoint')
+    if (done.kind === 'signed' || done.kind === 'begun') parts.progress('audit checkpoint')
+    if (done.kind === 'begun')
+      log.error(
+        { reason: `row ${done.seq}` },
+        'the rows of the audit log up to here had no signed head: if this hub signed before, its file was removed; compare with the copy of it',
+      )
     if (done.kind === 'broken')
       log.error(
         { reason: `row ${done.seq}` },

@@ -7,7 +7,7 @@ import { type ChainVerdict, publicKeyText, readPublicKey, verifyChain } from '..
 import { AuditFileError, exportedRows, readCheckpoints } from '../drivers/audit-files.ts'
 import { postgresAuditChain } from '../drivers/postgres/audit-reader.ts'
 import { connect } from '../drivers/postgres/pool.ts'
-import { checkpointAudit } from '../flows/checkpoint-audit.ts'
+import { checkpointAudit, type Checkpointed } from '../flows/checkpoint-audit.ts'
 import { homeFolder, loadOrCreateSecrets, readInstance } from '../home.ts'
 import type { Config } from '../config.ts'
 import type { AuditChain } from '../ports/audit-chain.ts'
@@ -38,7 +38,7 @@ export const registerAudit: Register = (program, context) => {
       withChain(context, async (chain, config) => {
         const done = await checkpointAudit(chain, checkpointsOf(config))
         const isBroken = done.kind === 'broken'
-        const message = isBroken ? `row ${done.seq} is not the one that was signed; nothing was signed` : `row ${done.seq} is signed`
+        const message = CHECKPOINTED[done.kind](done.seq)
         const failure = isBroken ? ({ code: 'broken-chain', message } as const) : undefined
         conclude(context, json, { data: { ...done }, say: () => context.print(message), failure })
       }),
@@ -54,7 +54,16 @@ export const registerAudit: Register = (program, context) => {
   registerVerify(audit, context)
 }
 
+const CHECKPOINTED: Record<Checkpointed['kind'], (seq: string) => string> = {
+  signed: (seq) => `row ${seq} is signed`,
+  unchanged: (seq) => `row ${seq} is signed`,
+  begun: (seq) =>
+    `row ${seq} is signed, the first of this home; if this hub signed before, its file was removed: compare with the copy of it`,
+  broken: (seq) => `row ${seq} is not the one that was signed; nothing was signed`,
+}
+
 interface VerifyOptions {
+  newest?: string
   export?: string
   checkpoints?: string
   publicKey?: string
@@ -67,6 +76,7 @@ function registerVerify(audit: Command, context: CliContext): void {
     .option('--export <file>', 'check this export, without a database')
     .option('--checkpoints <file>', 'signed heads; with --export needed, else those of this home')
     .option('--public-key <key>', 'as `rosh audit public-key` printed it; else the key of this home')
+    .option('--newest <head>', 'a head that an earlier run printed, kept elsewhere: the chain must hold it')
     .option('--json', 'print one JSON object')
     .description('check every row, link and signed head; exits 1 when one is not as it was written')
     .action(async (options: VerifyOptions) => {
@@ -75,7 +85,7 @@ function registerVerify(audit: Command, context: CliContext): void {
         throw error
       })
       const { problems, rows, checkpoints, head } = verdict
-      const message = `${rows} rows, ${checkpoints} signed heads, ${problems.length} problems; head ${head.seq}`
+      const message = `${rows} rows, ${checkpoints} signed heads, ${problems.length} problems; head ${head.seq}:${head.hash}`
       conclude(context, options.json, {
         data: { ok: problems.length === 0, ...verdict },
         say: () => {
@@ -90,18 +100,32 @@ function registerVerify(audit: Command, context: CliContext): void {
 async function judge(options: VerifyOptions, context: CliContext): Promise<ChainVerdict> {
   const key = options.publicKey === undefined ? homeKey(context) : readPublicKey(options.publicKey)
   if (!key) throw new CliError('bad-input', '--public-key: this is no key; `rosh audit public-key` prints one')
+  const others = options.newest === undefined ? [] : [newestHead(options.newest)]
   if (options.export === undefined)
-    return withChain(context, async (chain, config) =>
-      verifyChain(chain.rows(), await checkpointsIn(options.checkpoints ?? checkpointPath(config)), key),
-    )
+    return withChain(context, async (chain, config) => {
+      const checkpoints = await checkpointsIn(options.checkpoints ?? checkpointPath(config))
+      // Read before the rows, so that what is appended meanwhile is no problem.
+      const { head } = await chain.head('0')
+      return verifyChain(chain.rows(), { checkpoints, publicKey: key, others: [...others, { ...head, from: 'the head in the database' }] })
+    })
   if (options.checkpoints === undefined)
     throw new CliError('bad-input', '--checkpoints: needed with --export; without it a tail that was cut off is not seen')
-  return verifyChain(exportedRows(options.export), await checkpointsIn(options.checkpoints), key)
+  const checkpoints = await checkpointsIn(options.checkpoints)
+  return verifyChain(exportedRows(options.export), { checkpoints, publicKey: key, others })
+}
+
+function newestHead(typed: string): { seq: string; hash: string; from: string } {
+  const [, seq, hash] = /^(\d{1,19}):([0-9a-f]{64})$/.exec(typed) ?? []
+  if (seq === undefined || hash === undefined)
+    throw new CliError('bad-input', '--newest: is no head; `rosh audit verify` prints one as its last word')
+  return { seq, hash, from: '--newest' }
 }
 
 async function checkpointsIn(file: string): ReturnType<typeof readCheckpoints> {
-  if (!existsSync(file)) throw new CliError('no-checkpoints', `there are no signed heads in ${file}`)
-  return readCheckpoints(file)
+  const checkpoints = await readCheckpoints(file)
+  // Without one nothing would be held against anything: an emptied file is no proof.
+  if (checkpoints.length === 0) throw new CliError('no-checkpoints', `there are no signed heads in ${file}`)
+  return checkpoints
 }
 
 // Never makes secrets: whoever only checks must not leave a home behind.

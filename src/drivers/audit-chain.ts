@@ -2,15 +2,35 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, ve
 import { z } from 'zod'
 import type { ChainHead, ChainRow } from '../ports/audit-chain.ts'
 
-/** What the chain's head was at one moment, signed and kept outside of the database. */
-export const Checkpoint = z.strictObject({
+const SignedHead = {
   seq: z.string().regex(/^\d{1,19}$/),
   hash: z.hex().length(64),
   at: z.string(),
-  /** Ed25519 over `rosh audit checkpoint 1\nseq\nhash\nat`, base64. */
+  /** Ed25519 over the lines of `signedText`, base64. */
   signature: z.base64(),
-})
+}
+
+/** What the chain's head was at one moment, signed and kept outside of the database. */
+export const Checkpoint = z.union([
+  z.strictObject({
+    v: z.literal(2),
+    ...SignedHead,
+    /** Signature of the line before; empty in the first. A line that is taken away is missed by the one behind it. */
+    after: z.union([z.base64(), z.literal('')]),
+  }),
+  // As older releases wrote them, each by itself.
+  z.strictObject(SignedHead),
+])
 export type Checkpoint = z.infer<typeof Checkpoint>
+
+/** What a chain is held against. */
+export interface KnownHeads {
+  /** In the order they were written. */
+  checkpoints: readonly Checkpoint[]
+  publicKey: KeyObject
+  /** Heads known otherwise, and from where: the database's own, or one that a person kept. */
+  others?: readonly { seq: string; hash: string; from: string }[]
+}
 
 export interface ChainVerdict {
   rows: number
@@ -33,11 +53,8 @@ function hashOf({ seq, at, actor, body, prev }: Omit<ChainRow, 'hash'>): string 
  * Judges a chain by itself and by checkpoints that lay outside of its reach: a changed byte, a removed row, two that changed places, a tail that was
  * cut off, and a head older than a checkpoint are all told. Needs no database.
  */
-export async function verifyChain(
-  rows: AsyncIterable<ChainRow>,
-  checkpoints: readonly Checkpoint[],
-  publicKey: KeyObject,
-): Promise<ChainVerdict> {
+export async function verifyChain(rows: AsyncIterable<ChainRow>, known: KnownHeads): Promise<ChainVerdict> {
+  const { checkpoints, publicKey, others = [] } = known
   const problems: string[] = []
   const tell = (problem: string): void => {
     if (problems.length < MOST_PROBLEMS) problems.push(problem)
@@ -47,10 +64,12 @@ export async function verifyChain(
     if (!isSigned(checkpoint, publicKey)) tell(`checkpoint ${checkpoint.seq} of ${checkpoint.at} bears no signature of this key`)
     due.set(checkpoint.seq, [...(due.get(checkpoint.seq) ?? []), checkpoint])
   }
+  for (const problem of brokenLinks(checkpoints)) tell(problem)
   const met = (seq: string, hash: string): void => {
     for (const checkpoint of due.get(seq) ?? [])
       if (checkpoint.hash !== hash) tell(`row ${seq} is not the one that was signed on ${checkpoint.at}: the chain was written anew`)
     due.delete(seq)
+    for (const other of others) if (other.seq === seq && other.hash !== hash) tell(`row ${seq} is not the one that ${other.from} names`)
   }
   let count = 0
   let head = { seq: '0', hash: GENESIS }
@@ -68,7 +87,21 @@ export async function verifyChain(
     tell(
       `row ${seq}, signed on ${checkpoint?.at}, is not there: the chain ends at row ${head.seq}, its tail was cut off or it is an older one`,
     )
+  for (const { seq, from } of others)
+    if (BigInt(seq) > BigInt(head.seq)) tell(`row ${seq}, which ${from} names, is not there: the chain ends at row ${head.seq}`)
   return { rows: count, checkpoints: checkpoints.length, head, problems }
+}
+
+// Two processes that sign at once cover the same line before them: neither was taken away.
+function brokenLinks(checkpoints: readonly Checkpoint[]): string[] {
+  return checkpoints.flatMap((checkpoint, i) => {
+    const before = checkpoints[i - 1]
+    const place = `the signed head of row ${checkpoint.seq} of ${checkpoint.at}`
+    if (!('v' in checkpoint)) return before && 'v' in before ? [`${place} is of an older kind than the one before it`] : []
+    const isNext = checkpoint.after === (before?.signature ?? '')
+    const isBeside = before && 'v' in before && before.after === checkpoint.after
+    return isNext || isBeside ? [] : [`${place} does not follow the one before it: a signed head was removed, or two changed places`]
+  })
 }
 
 export interface CheckpointKey {
@@ -96,7 +129,9 @@ export function readPublicKey(text: string): KeyObject | null {
   return bytes.length === 32 ? createPublicKey({ key: Buffer.concat([SPKI_ED25519, bytes]), format: 'der', type: 'spki' }) : null
 }
 
-export function signCheckpoint(head: ChainHead, { privateKey }: CheckpointKey): Checkpoint {
+/** `before` is the newest checkpoint there is. */
+export function signCheckpoint({ seq, hash, at }: ChainHead, before: Checkpoint | undefined, { privateKey }: CheckpointKey): Checkpoint {
+  const head = { v: 2 as const, seq, hash, at, after: before?.signature ?? '' }
   return { ...head, signature: sign(null, signedText(head), privateKey).toString('base64') }
 }
 
@@ -104,6 +139,8 @@ export function isSigned(checkpoint: Checkpoint, publicKey: KeyObject): boolean 
   return verify(null, signedText(checkpoint), publicKey, Buffer.from(checkpoint.signature, 'base64'))
 }
 
-function signedText({ seq, hash, at }: ChainHead): Buffer {
-  return Buffer.from(`rosh audit checkpoint 1\n${seq}\n${hash}\n${at}`, 'utf8')
+function signedText(head: ChainHead & { after?: string }): Buffer {
+  const { seq, hash, at, after } = head
+  const lines = after === undefined ? ['rosh audit checkpoint 1', seq, hash, at] : ['rosh audit checkpoint 2', seq, hash, at, after]
+  return Buffer.from(lines.join('\n'), 'utf8')
 }

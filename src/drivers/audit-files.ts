@@ -54,7 +54,7 @@ export function checkpointFile(file: string, key: CheckpointKey): CheckpointLog 
       if (!isSigned(newest, key.publicKey)) throw new AuditFileError(`the newest checkpoint of ${file} bears no signature of this hub`)
       return { seq: newest.seq, hash: newest.hash, at: newest.at }
     },
-    append: (head) => appendLine(file, signCheckpoint(head, key)),
+    append: async (head) => appendLine(file, signCheckpoint(head, (await readCheckpoints(file)).at(-1), key)),
   }
 }
 

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { sign } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,8 +7,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Command } from 'commander'
 import { registerAudit } from '../../src/cli/audit.ts'
 import { CliError } from '../../src/cli/context.ts'
-import { checkpointPath, checkpointsOf } from '../../src/checkpoints.ts'
+import { checkpointPath, checkpointsOf, signingKey } from '../../src/checkpoints.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
+import { checkpointFile } from '../../src/drivers/audit-files.ts'
 import { postgresAudit } from '../../src/drivers/postgres/audit.ts'
 import { postgresAuditChain } from '../../src/drivers/postgres/audit-reader.ts'
 import { connect, type Pool, ROLES } from '../../src/drivers/postgres/pool.ts'
@@ -36,9 +38,9 @@ beforeAll(async () => {
   operator = pool(database.url, 'rosh_operator')
   auditor = pool(database.url, 'rosh_auditor')
   await write(6)
-  await sign()
+  await signHead()
   await write(6)
-  await sign()
+  await signHead()
   await write(2)
   publicKey = (await rosh(['audit', 'public-key'])).out.trim()
   await rosh(['audit', 'export', '--out', file('whole')])
@@ -51,7 +53,7 @@ afterAll(async () => {
 })
 
 const file = (name: string): string => join(home, `${name}.jsonl`)
-const sign = () => checkpointAudit(postgresAuditChain(auditor), checkpointsOf(config))
+const signHead = () => checkpointAudit(postgresAuditChain(auditor), checkpointsOf(config))
 
 async function write(rows: number): Promise<void> {
   const audit = postgresAudit(operator)
@@ -93,10 +95,12 @@ function roshAlone(args: string[], env: Record<string, string>): Ran {
   return { code: run.status ?? -1, out: run.stdout + run.stderr }
 }
 
+const signedHeads = (): string => readFileSync(checkpointPath(config), 'utf8')
+
 /** The offline check: another home, no database that answers. */
 async function verify(
   rows: string[],
-  checkpoints = readFileSync(checkpointPath(config), 'utf8'),
+  checkpoints = signedHeads(),
   key = publicKey,
   run: (args: string[], env: Record<string, string>) => Ran | Promise<Ran> = rosh,
 ): Promise<Ran> {
@@ -147,7 +151,7 @@ test('a chain written anew from the middle, whole in itself, is found by what wa
   await write(12)
   try {
     expect(await rosh(['audit', 'verify'])).toMatchObject({ code: 1, out: expect.stringContaining('the chain was written anew') })
-    expect(await sign()).toEqual({ kind: 'broken', seq: '12' })
+    expect(await signHead()).toEqual({ kind: 'broken', seq: '12' })
     expect(await rosh(['audit', 'checkpoint'])).toMatchObject({ code: 1 })
   } finally {
     await owner.query('ALTER TABLE audit DISABLE TRIGGER USER')
@@ -167,6 +171,64 @@ test('a signed head that was forged, or signed by another key, is found', async 
   const another = Buffer.alloc(32, 9).toString('base64url')
   expect((await verify(exported, checkpoints, another)).code).not.toBe(0)
   expect(await verify([...exported.slice(0, 3), 'nonsense'])).toMatchObject({ code: 1, out: expect.stringContaining('line 4 is no row') })
+})
+
+test('no signed head at all is no proof, of an empty export neither', async () => {
+  expect(await verify(exported, '')).toMatchObject({ code: 1, out: expect.stringContaining('no signed heads') })
+  expect(await verify([], '')).toMatchObject({ code: 1 })
+})
+
+test('a signed head that was taken out of the file is missed by the one behind it', async () => {
+  const [first = '', second = ''] = signedHeads().trimEnd().split('\n')
+  expect(await verify(exported, `${second}\n`)).toMatchObject({ code: 1, out: expect.stringContaining('a signed head was removed') })
+  expect(await verify(exported, `${second}\n${first}\n`)).toMatchObject({ code: 1 })
+})
+
+test('a tail that is cut off the export and the signed heads alike is found by a head that was kept elsewhere', async () => {
+  const [first = ''] = signedHeads().split('\n')
+  const cut = (newest: string[]) => verify(exported.slice(0, 11), `${first}\n`, publicKey, (args, env) => rosh([...args, ...newest], env))
+  const whole = await verify(exported)
+  const head = /head (\d+:[0-9a-f]{64})/.exec(whole.out)?.[1] ?? ''
+  // Offline nothing else can tell: the docs say so.
+  expect(await cut([])).toMatchObject({ code: 0 })
+  expect(await cut(['--newest', head])).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('row 14, which --newest names, is not there'),
+  })
+  expect(await cut(['--newest', '14:nonsense'])).toMatchObject({ code: 2 })
+})
+
+test('signed heads of an older release are read, and what is signed after them covers the last of them', async () => {
+  const key = signingKey(config.secrets.auditSigningKey)
+  const { seq, hash } = JSON.parse(exported[5] ?? '') as { seq: string; hash: string }
+  const at = '2026-11-23T09:00:00.000Z'
+  const signature = sign(null, Buffer.from(`rosh audit checkpoint 1\n${seq}\n${hash}\n${at}`), key.privateKey).toString('base64')
+  writeFileSync(file('older'), `${JSON.stringify({ seq, hash, at, signature })}\n`)
+  await checkpointAudit(postgresAuditChain(auditor), checkpointFile(file('older'), key))
+  const [old = '', signed = ''] = readFileSync(file('older'), 'utf8').trimEnd().split('\n')
+  expect(await verify(exported, `${old}\n${signed}\n`)).toMatchObject({ code: 0 })
+  expect(await verify(exported, `${signed}\n`)).toMatchObject({ code: 1 })
+})
+
+test('signing does not begin in silence where rows stand already', async () => {
+  const chain = postgresAuditChain(auditor)
+  const log = checkpointFile(file('emptied'), signingKey(config.secrets.auditSigningKey))
+  expect(await checkpointAudit(chain, log)).toEqual({ kind: 'begun', seq: '14' })
+  expect(await checkpointAudit(chain, log)).toEqual({ kind: 'unchanged', seq: '14' })
+})
+
+test('a tail that is cut off the table is found by the head of the database', async () => {
+  await owner.query('ALTER TABLE audit DISABLE TRIGGER USER')
+  await owner.query('CREATE TABLE kept AS SELECT * FROM audit WHERE seq > 12; DELETE FROM audit WHERE seq > 12')
+  try {
+    expect(await rosh(['audit', 'verify'])).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('row 14, which the head in the database names'),
+    })
+  } finally {
+    await owner.query('INSERT INTO audit SELECT * FROM kept; DROP TABLE kept')
+    await owner.query('ALTER TABLE audit ENABLE TRIGGER USER')
+  }
 })
 
 test('neither a role nor the owner can change, remove or truncate a row', async () => {

@@ -182,7 +182,8 @@ test('erasing needs a yes, and makes the buyer unreadable for good while the aud
       before[0].personal,
     ),
   ).resolves.toBeNull()
-  const verdict = await verifyChain(running.hub.auditChain.rows(), [], signingKey(running.hub.config.secrets.auditSigningKey).publicKey)
+  const { publicKey } = signingKey(running.hub.config.secrets.auditSigningKey)
+  const verdict = await verifyChain(running.hub.auditChain.rows(), { checkpoints: [], publicKey })
   expect(verdict).toMatchObject({ problems: [], rows: expect.any(Number) })
   const { rows: log } = await running.owner.query<{ body: string }>('SELECT body FROM audit')
   expect(log.map(({ body }) => body).join('\n')).toContain('rosh personal-data erase')

@@ -54,6 +54,7 @@ test('what went is in the audit log as counts, and the log still verifies', asyn
     `SELECT params_json, result_status FROM mcp_audit_log WHERE tool_name = 'rosh retention' ORDER BY timestamp LIMIT 1`,
   )
   expect(rows).toEqual([{ params_json: { personal: 730, raw: 90, 'other-text': 90, unchanged: 30 }, result_status: 'ok' }])
-  const verdict = await verifyChain(running.hub.auditChain.rows(), [], signingKey(running.hub.config.secrets.auditSigningKey).publicKey)
+  const { publicKey } = signingKey(running.hub.config.secrets.auditSigningKey)
+  const verdict = await verifyChain(running.hub.auditChain.rows(), { checkpoints: [], publicKey })
   expect(verdict).toMatchObject({ problems: [] })
 })
