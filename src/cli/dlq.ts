@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { CAUSE_CODES } from '../core/cause-code.ts'
 import { outboxIdOf } from '../core/identifier.ts'
 import { loggedWords } from '../core/logged-text.ts'
+import { plainLine } from '../core/untrusted.ts'
 import { deadLetterDepth, listDeadLetters, MOST_LISTED } from '../flows/dead-letters.ts'
 import { type DrainAnswer, drainDlq, type DrainRefusal, type DrainRequest } from '../flows/drain-dlq.ts'
 import type { DeadLetter } from '../ports/dead-letters.ts'
@@ -106,8 +107,8 @@ function printSpreadsheet(
 function printLetters(letters: readonly DeadLetter[], context: CliContext): void {
   for (const { table, id, known, channel, cause, summary, diedAt } of letters) {
     const died = `${diedAt.slice(0, 16).replace('T', ' ')}Z`
-    context.print(`  ${outboxIdOf(table, id).padEnd(13)} ${(known ?? 'unknown order').padEnd(20)} ${cause.padEnd(22)} ${died}`)
-    printWrapped(context, ' '.repeat(16), `${channel}: ${summary ?? 'no summary'}`)
+    context.print(`  ${outboxIdOf(table, id).padEnd(13)} ${(plainLine(known) || 'unknown order').padEnd(20)} ${cause.padEnd(22)} ${died}`)
+    printWrapped(context, ' '.repeat(16), `${channel}: ${plainLine(summary) || 'no summary'}`)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Diagnosis } from '../core/diagnosis.ts'
 import { loggedIdentifier } from '../core/logged-text.ts'
 import { isHeld } from '../core/order-facts.ts'
+import { plainLine } from '../core/untrusted.ts'
 import { type Trace, traceOrder } from '../flows/trace-order.ts'
 import { type CliContext, CliError, type Failure } from './context.ts'
 import { ambiguousOrder, unknownOrder } from './named-order.ts'
@@ -39,7 +40,7 @@ export function failureOf({ facts, diagnosis }: Located): Failure | undefined {
 
 /** Nearest known names of an order that nobody knows. */
 export function printNearest({ facts }: Located, context: CliContext): void {
-  if (facts.nearest.length > 0) printWrapped(context, 'nearest known: ', facts.nearest.join(', '))
+  if (facts.nearest.length > 0) printWrapped(context, 'nearest known: ', facts.nearest.map((known) => plainLine(known)).join(', '))
 }
 
 export function printDiagnosis({ cause, certainty, sentence, nextStep, alsoFound, evidence }: Diagnosis, context: CliContext): void {
@@ -50,5 +51,5 @@ export function printDiagnosis({ cause, certainty, sentence, nextStep, alsoFound
     printWrapped(context, '  also: ', `${other.cause}${other.target ? ` at ${other.target}` : ''}: ${other.sentence}`)
   context.print('evidence')
   if (evidence.length === 0) context.print('  no row: what is missing is what tells')
-  for (const row of evidence) printWrapped(context, '  ', `${row.table} ${row.id}: ${row.says}`)
+  for (const row of evidence) printWrapped(context, '  ', `${row.table} ${row.id}: ${plainLine(row.says)}`)
 }

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { SetupError } from '../core/setup-error.ts'
 import { databaseProblem } from '../drivers/postgres/database-problem.ts'
 import { type CliContext, CliError, errorJson, EXIT, type Register } from './context.ts'
+import { printable } from './printable.ts'
 
 /**
  * Where each command is, in the order of the help. Only the one that was typed is loaded: an agent's or a script's `rosh status` must not pay for reading the
@@ -49,7 +50,12 @@ Exit codes:
 With --json the object holds "error" with "code" and "message" whenever the exit code is not 0.`
 
 /** Runs one command as it was typed, and answers its exit code. Throws nothing: whatever goes wrong is told by the context. */
-export async function runCommand(argv: readonly string[], context: CliContext): Promise<number> {
+export async function runCommand(argv: readonly string[], given: CliContext): Promise<number> {
+  const context: CliContext = {
+    ...given,
+    print: (line) => given.print(printable(line)),
+    progress: (line) => given.progress(printable(line)),
+  }
   const program = new Command('rosh')
     .description('Keeps orders in step between Odoo and marketplaces, and says what happened to each.')
     .exitOverride()
