@@ -51,6 +51,9 @@ export class ConfigError extends Error {
 /** The key that every simulator takes; refused as a secret of anything real. */
 export const SIMULATOR_KEY = 'change-me'
 const SHORTEST_SECRET = 16
+/** Standard Webhooks: a secret is 24 to 64 bytes, written as this prefix and base64. */
+const SHORTEST_STANDARD_BYTES = 24
+const STANDARD_PREFIX = 'whsec_'
 /** What the demo starts with where nothing else is said: what takes a quarter of an hour in production shows within a minute. */
 const DEMO_DEFAULTS = { RECONCILER_INTERVAL_SECONDS: '20' }
 
@@ -137,13 +140,22 @@ function weakSecrets(v: Variables, env: Record<string, string | undefined>, know
     const value = v[name]?.reveal()
     if (value === undefined) return []
     if (value === SIMULATOR_KEY) return [`${name}: the default \`${SIMULATOR_KEY}\` is refused; leave it out and one is generated`]
-    return value.length < SHORTEST_SECRET ? [`${name}: shorter than ${SHORTEST_SECRET} characters`] : []
+    return tooShort(value).map((problem) => `${name}: ${problem}`)
   })
   // How long these are is decided by whoever gave them to us.
-  const theirs = (['ODOO_PASSWORD', 'ML_CLIENT_SECRET', 'PARIS_API_KEY', 'APP_DB_PASSWORD'] as const).filter(
+  const theirs = (['ODOO_PASSWORD', 'ODOO_PASSWORD_NEXT', 'ML_CLIENT_SECRET', 'PARIS_API_KEY', 'APP_DB_PASSWORD'] as const).filter(
     (name) => v[name]?.reveal() === SIMULATOR_KEY,
   )
   return [...ours, ...theirs.map((name) => `${name}: the default \`${SIMULATOR_KEY}\` is refused`)]
+}
+
+// What stands behind `whsec_` is decoded before it signs: its letters say more than its bytes hold.
+function tooShort(secret: string): string[] {
+  if (secret.startsWith(STANDARD_PREFIX)) {
+    const bytes = Buffer.from(secret.slice(STANDARD_PREFIX.length), 'base64').byteLength
+    return bytes < SHORTEST_STANDARD_BYTES ? [`its base64 holds fewer than ${SHORTEST_STANDARD_BYTES} bytes`] : []
+  }
+  return secret.length < SHORTEST_SECRET ? [`shorter than ${SHORTEST_SECRET} characters`] : []
 }
 
 function databaseUrl(v: Variables): Secret | null {

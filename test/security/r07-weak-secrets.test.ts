@@ -64,6 +64,17 @@ test.each(['ODOO_PASSWORD', 'ML_CLIENT_SECRET', 'PARIS_API_KEY'])(
   },
 )
 
+test.each(['PARIS_API_SECRET', 'PARIS_API_SECRET_NEXT'])('%s is measured by the bytes that sign, not by its letters', (name) => {
+  const whsec = (bytes: number): string => `whsec_${Buffer.alloc(bytes, 7).toString('base64')}`
+  for (const value of ['whsec_YWJjZGVmZw', whsec(23)])
+    expect(problemsWith({ ...real, [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name}: .*24 bytes`))])
+  expect(problemsWith({ ...real, [name]: whsec(24) })).toEqual([])
+})
+
+test('the second password of Odoo is held to what the first is', () => {
+  expect(problemsWith({ ...real, ODOO_PASSWORD_NEXT: SIMULATOR_KEY })).toEqual([expect.stringMatching(/^ODOO_PASSWORD_NEXT: /)])
+})
+
 test('every problem is told at once, and none repeats a secret', () => {
   const problems = problemsWith({ ...real, PARIS_API_SECRET: 'canary-short', ML_WEBHOOK_SECRET: 'change-me' })
   expect(problems).toHaveLength(2)
