@@ -72,7 +72,8 @@ async function outcomesOf(operationId: string): Promise<unknown[]> {
 }
 
 async function problemsOfChain(): Promise<string[]> {
-  return (await verifyChain(postgresAuditChain(owner).rows(), [], checkpointKey(new Uint8Array(32)).publicKey)).problems
+  return (await verifyChain(postgresAuditChain(owner).rows(), { checkpoints: [], publicKey: checkpointKey(new Uint8Array(32)).publicKey }))
+    .problems
 }
 
 /** A replay by a process that says nothing more once it has reached `at`; it goes on when it is told to. */
