@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import type { RunningHub } from '../support/running-hub.ts'
 import { type AuditReport, audit } from './auditor/audit.ts'
+import type { Run } from './auditor/run-record.ts'
 import type { Evidence } from './evidence.ts'
+import type { RunRecord } from './plan.ts'
 
 export interface Expected {
   erpToMarketplace: number
@@ -10,10 +12,10 @@ export interface Expected {
   cancelled?: number
   /** File of declared incidents. */
   incidents?: string | null
-  /** Row of the failure catalogue that was injected: it takes out what it must, and nothing else. */
-  row?: string
-  /** Channels that were made to fail. */
-  faulty?: readonly string[]
+  /** When what was committed was lost on purpose. */
+  lostWindow?: RunRecord['lostWindow']
+  /** What the auditor is told of the run: what was injected takes out what it must, and nothing else; and how the run is made again. */
+  run?: Run
   /** What the run left beside ledgers and tables. */
   evidence?: Evidence
 }
@@ -41,8 +43,7 @@ export async function judged(running: RunningHub, expected: Expected, forMs: num
       hubFile: join(running.home, 'hub.yaml'),
       incidents: expected.incidents ?? null,
       quietSeconds: 0,
-      scenarios: expected.row === undefined ? [] : [expected.row],
-      faultyChannels: expected.faulty ?? [],
+      run: expected.run ?? null,
       ...(evidence ? given(evidence) : {}),
     })
   for (;;) {

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { CliError } from '../../src/cli/context.ts'
 import { countFrom } from '../../src/cli/count.ts'
 import { setup } from '../support/global-setup.ts'
+import { commandOf } from './auditor/run-record.ts'
 import { cataloguePlans } from './catalogue.ts'
 import { isCodeOf } from './commit.ts'
 import { fullPlans, gatePlans } from './matrix-plans.ts'
@@ -108,8 +109,14 @@ function plansOf({ replay, full, catalogue }: Chosen): Plan[] {
 }
 
 function recorded(path: string): Plan {
+  const { plan } = recordIn(path)
+  if (plan.soak !== undefined) throw new CliError('bad-input', `--replay: "${path}" is the record of a soak; run: ${commandOf(plan, path)}`)
+  return plan
+}
+
+function recordIn(path: string): RunRecord {
   try {
-    return readRecord(path).plan
+    return readRecord(path)
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error).replaceAll(/\s*\n\s*/g, '; ') : String(error)
     throw new CliError('bad-input', `--replay: "${path}" is no record of a scenario: ${why}`)

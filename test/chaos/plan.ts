@@ -70,6 +70,8 @@ export const Plan = z.object({
   /** Names of faults of `faults.ts`. */
   faults: z.array(z.string()).default([]),
   mutant: z.enum(MUTANTS).nullable().default(null),
+  /** Of a soak, which is no scenario: what it was started with. */
+  soak: z.object({ minutes: z.number().int(), perSecond: z.number().int() }).optional(),
 })
 export type Plan = z.infer<typeof Plan>
 
@@ -92,6 +94,12 @@ export const RunRecord = z.object({
   /** Breaches by invariant. Empty: every one of them held. */
   breaches: z.record(z.string(), z.number()),
   figures: z.record(z.string(), z.number()),
+  /** Channels that were made to fail on purpose. */
+  faultyChannels: z.array(z.string()).default([]),
+  /** What was committed between these instants of the machine's clock was lost on purpose. */
+  lostWindow: z.object({ from: z.string(), to: z.string() }).nullable().default(null),
+  /** Null: the run came to no judgement, or it is on record from before this was noted. */
+  judgedBy: z.enum(['auditor', 'assertions']).nullable().default(null),
 })
 export type RunRecord = z.infer<typeof RunRecord>
 

@@ -1,14 +1,41 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { packageRoot } from '../../src/home.ts'
-import { RunRecord } from './plan.ts'
+import { type Run, runOf } from './auditor/run-record.ts'
+import { type Plan, RunRecord } from './plan.ts'
 
 const FOLDER = join(packageRoot, 'out', 'chaos')
 
+/** The record of a run that only began: red, until something else is known. */
+export function emptyRecord(plan: Plan, commit: string): RunRecord {
+  return {
+    plan,
+    at: new Date().toISOString(),
+    commit,
+    seconds: 0,
+    result: 'red',
+    problems: [],
+    fired: [],
+    schedule: [],
+    orders: { erpToMarketplace: 0, marketplaceToErp: 0 },
+    breaches: {},
+    figures: {},
+    faultyChannels: [],
+    lostWindow: null,
+    judgedBy: null,
+  }
+}
+
+/** What the auditor is told of a run whose record is kept when it ends. */
+export const toldOf = (record: RunRecord): Run => runOf(record, relative(packageRoot, recordPath(record.plan.id)))
+
+/** Where the record of a run stands. */
+export const recordPath = (id: string, folder = FOLDER): string => join(folder, `${id}.json`)
+
 /** Keeps the record of a run as `out/chaos/<id>.json`, in place of the one before; whole or not at all. */
-export function keepRecord(record: RunRecord): void {
-  mkdirSync(FOLDER, { recursive: true })
-  const path = join(FOLDER, `${record.plan.id}.json`)
+export function keepRecord(record: RunRecord, folder = FOLDER): void {
+  mkdirSync(folder, { recursive: true })
+  const path = recordPath(record.plan.id, folder)
   writeFileSync(`${path}.new`, `${JSON.stringify(record, null, 2)}\n`)
   renameSync(`${path}.new`, path)
 }

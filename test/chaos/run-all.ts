@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../../src/home.ts'
 import { commitOf } from './commit.ts'
 import { type Plan, RunRecord } from './plan.ts'
-import { keepRecord } from './records.ts'
+import { emptyRecord, keepRecord } from './records.ts'
 
 export interface RunOptions {
   /** Scenarios at once, each in a process of its own. */
@@ -110,17 +110,5 @@ function startBatch(): Batch {
 }
 
 function unfinished(plan: Plan, commit: string, why: string, ms: number): RunRecord {
-  return {
-    plan,
-    at: new Date().toISOString(),
-    commit,
-    seconds: Math.round(ms / 100) / 10,
-    result: 'red',
-    problems: [why],
-    fired: [],
-    schedule: [],
-    orders: { erpToMarketplace: 0, marketplaceToErp: 0 },
-    breaches: {},
-    figures: {},
-  }
+  return { ...emptyRecord(plan, commit), seconds: Math.round(ms / 100) / 10, problems: [why] }
 }

@@ -3,26 +3,14 @@ import { reportText } from './auditor/report.ts'
 import { faultyChannels, firedAtSimulators } from './faults.ts'
 import { breachesOf, type Expected, judged, missing, unjudged } from './judge.ts'
 import type { Fired, Plan, RunRecord } from './plan.ts'
-import { evidenceOf } from './records.ts'
+import { emptyRecord, evidenceOf, toldOf } from './records.ts'
 import { SCRIPTS } from './scripts/scripts.ts'
 import { openStage, type Stage } from './stage.ts'
 
 /** Runs one scenario from nothing to its record. Whatever goes wrong makes it red; nothing is thrown. */
 export async function runPlan(plan: Plan, commit: string): Promise<RunRecord> {
   const began = performance.now()
-  const record: RunRecord = {
-    plan,
-    at: new Date().toISOString(),
-    commit,
-    seconds: 0,
-    result: 'red',
-    problems: [],
-    fired: [],
-    schedule: [],
-    orders: { erpToMarketplace: 0, marketplaceToErp: 0 },
-    breaches: {},
-    figures: {},
-  }
+  const record = emptyRecord(plan, commit)
   try {
     await runInto(record)
   } catch (error) {
@@ -44,20 +32,9 @@ async function runInto(record: RunRecord): Promise<void> {
   if (!script) throw new Error(`there is no script "${plan.script}"`)
   const stage = await openStage(plan, script.stage?.(plan))
   try {
-    const expected = await script.run(stage).catch((error: unknown): null => {
-      record.problems.push(wordsOf(error))
-      return null
-    })
-    if (expected !== null) {
-      stage.note('judgement begins')
-      const forMs = plan.mutant === null ? LONGEST_MS : LONGEST_WITH_A_MISTAKE_MS
-      const report = await judged(stage.running, judgedBy(stage, expected), forMs)
-      stage.note('judgement passed')
-      record.orders = report.checked
-      record.breaches = breachesOf(report)
-      record.problems.push(...missing(report, expected), ...unjudged(report))
-      if (report.breaches.length > 0) record.problems.push(reportText(report))
-    }
+    const expected = await script.run(stage).catch((error: unknown): undefined => void record.problems.push(wordsOf(error)))
+    if (expected === null) record.judgedBy = 'assertions'
+    else if (expected !== undefined) await judgeInto(record, stage, expected)
     record.problems.push(...stage.problems)
     stage.fired.push(...(await firedAtSimulators(stage)))
     record.problems.push(...unfired(stage))
@@ -83,8 +60,19 @@ function keepEvidence(stage: Stage, { plan, problems }: RunRecord): void {
   }
 }
 
-function judgedBy({ plan, evidence }: Stage, expected: Expected): Expected {
-  return { ...expected, row: plan.row, faulty: faultyChannels(plan.faults), evidence }
+async function judgeInto(record: RunRecord, stage: Stage, expected: Expected): Promise<void> {
+  const { plan } = record
+  record.judgedBy = 'auditor'
+  record.faultyChannels = faultyChannels(plan.faults)
+  record.lostWindow = expected.lostWindow ?? null
+  stage.note('judgement begins')
+  const forMs = plan.mutant === null ? LONGEST_MS : LONGEST_WITH_A_MISTAKE_MS
+  const report = await judged(stage.running, { ...expected, run: toldOf(record), evidence: stage.evidence }, forMs)
+  stage.note('judgement passed')
+  record.orders = report.checked
+  record.breaches = breachesOf(report)
+  record.problems.push(...missing(report, expected), ...unjudged(report))
+  if (report.breaches.length > 0) record.problems.push(reportText(report))
 }
 
 /** What was planned and did not happen with an order in flight: without it the run proves nothing. */

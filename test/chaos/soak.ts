@@ -8,7 +8,7 @@ import { reportText } from './auditor/report.ts'
 import { commitOf } from './commit.ts'
 import { breachesOf, type Expected, judged, missing, unjudged } from './judge.ts'
 import { Plan, type RunRecord } from './plan.ts'
-import { evidenceOf, keepRecord } from './records.ts'
+import { emptyRecord, evidenceOf, keepRecord, toldOf } from './records.ts'
 import { type Fleet, startFleet } from './soak-nodes.ts'
 import { type Samples, samplesOf } from './soak-samples.ts'
 import { openStage, type Stage } from './stage.ts'
@@ -42,7 +42,7 @@ async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
   const server = await ownServer()
   const began = performance.now()
   const commit = commitOf()
-  const plan = Plan.parse({ id: 'soak', row: 'soak', title: `soak of ${minutes} min`, script: 'soak', seed })
+  const plan = Plan.parse({ id: 'soak', row: 'soak', title: `soak of ${minutes} min`, script: 'soak', seed, soak: { minutes, perSecond } })
   const stage = await openStage(plan, { hub: { database: () => server.clone() } })
   const fleet = await startFleet(stage)
   const samples = samplesOf(stage)
@@ -64,10 +64,11 @@ async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
       every(15_000, isOver, () => Promise.resolve(say(progressOf({ made, fleet, samples, restarts: restarts.count }, until)))),
     ])
     say('settling')
-    const report = await judged(stage.running, { ...expectedAfter(made), evidence: stage.evidence }, SETTLE_MS)
+    const begun = emptyRecord(plan, commit)
+    const report = await judged(stage.running, { ...expectedAfter(made), run: toldOf(begun), evidence: stage.evidence }, SETTLE_MS)
     const state = { made, fleet, samples, restarts: restarts.count }
-    const record = recordOf(plan, state, report)
-    keepRecord({ ...record, commit, seconds: Math.round((performance.now() - began) / 1_000) })
+    const record = { ...begun, ...outcomeOf(state, report), seconds: Math.round((performance.now() - began) / 1_000) }
+    keepRecord(record)
     isRed = record.result === 'red'
     say(`\n${reportText(report)}\n${tableOf(record, samples)}`)
     return record.result === 'green' ? 0 : 1
@@ -116,7 +117,9 @@ function progressOf({ made, fleet, samples, restarts }: State, until: number): s
   return `${left} s left: ${ordersOf(made)} orders, ${fleet.kills} kills, ${fleet.stops} freezes, ${restarts} restarts, ${samples.taken} samples, ${bad}`
 }
 
-function recordOf(plan: Plan, { made, fleet, samples, restarts }: State, report: AuditReport): Omit<RunRecord, 'commit'> {
+type Outcome = Pick<RunRecord, 'result' | 'problems' | 'orders' | 'breaches' | 'figures' | 'judgedBy'>
+
+function outcomeOf({ made, fleet, samples, restarts }: State, report: AuditReport): Outcome {
   const problems = [
     ...(report.breaches.length === 0 ? [] : [reportText(report)]),
     ...missing(report, expectedAfter(made)),
@@ -125,15 +128,11 @@ function recordOf(plan: Plan, { made, fleet, samples, restarts }: State, report:
     ...(fleet.kills === 0 ? ['no node was killed: the run proves nothing'] : []),
   ]
   return {
-    plan,
-    at: new Date().toISOString(),
-    seconds: 0,
     result: problems.length === 0 ? 'green' : 'red',
     problems,
-    fired: [],
-    schedule: [],
     orders: report.checked,
     breaches: breachesOf(report),
+    judgedBy: 'auditor',
     figures: {
       'orders made': ordersOf(made),
       'nodes killed': fleet.kills,

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { type Run, readRun } from './run-record.ts'
 import { type AuditInput, LONGEST_TRANSACTION_MS } from './world.ts'
 
 export interface AuditArguments extends AuditInput {
@@ -20,7 +21,7 @@ export const USAGE = `audit:ledgers [options]
   --config FILE          the hub's YAML file, default the home's hub.yaml, ROSH_CONFIG, or the one that the hub starts with
   --incidents FILE|none  what is meant to be wrong; default seed/monday-incidents.json while the home's hub is a demo (npm start), else none
   --quiet-seconds N      what changed within the last N seconds is not judged yet, default 30
-  --record FILE          the run record of a harness: seed, injected scenarios, faulty channels; names the command that replays it
+  --record FILE          the run record of a harness: seed, injected row, faulty channels, lost window; names the command that makes the run again
   --samples FILE         what a sampler wrote beside the run; without it I8 and I9 are not judged
   --longest-transaction-ms N  from how many milliseconds on a sampled transaction breaks I8, default ${LONGEST_TRANSACTION_MS}
   --scenario D5,A4       injected rows of the failure catalogue, beside those of the record; each takes out what it must
@@ -48,7 +49,7 @@ export function readArguments(argv: readonly string[], env: Record<string, strin
     hubFile: hubFileOf(values.config ?? env.ROSH_CONFIG, home, isDemo),
     incidents: incidentsOf(values.incidents, isDemo),
     quietSeconds,
-    record: optional(values.record, '--record'),
+    run: values.record === undefined ? null : recorded(existing(values.record, '--record')),
     samples: optional(values.samples, '--samples'),
     longestTransactionMs,
     canaries: optional(values.canaries, '--canaries'),
@@ -121,6 +122,14 @@ function isDemoHome(home: string): boolean {
   if (!existsSync(path)) return false
   const read = Instance.safeParse(jsonIn(path, '--home'))
   return read.success && read.data.demo
+}
+
+function recorded(path: string): Run {
+  try {
+    return readRun(path)
+  } catch (error) {
+    throw new BadArgument(`--record: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 const optional = (path: string | undefined, argument: string): string | null => (path === undefined ? null : existing(path, argument))

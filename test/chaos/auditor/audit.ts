@@ -12,7 +12,7 @@ import { requestsAreAccountedFor } from './checks/requests.ts'
 import { retriesHold } from './checks/retries.ts'
 import { longestTransaction, transactionsAreShort } from './checks/transactions.ts'
 import { checkIncident, type Incident, type IncidentResult, readIncidents } from './incidents.ts'
-import { isExcepted } from './run-record.ts'
+import { isExcepted, type Run } from './run-record.ts'
 import { type Sample, samplesOf } from './sample-file.ts'
 import { timelineOf } from './timeline.ts'
 import { type AuditInput, readWorld, type World } from './world.ts'
@@ -36,7 +36,7 @@ export interface AuditReport {
   incidents: { declared: number; ok: number; repaired: number }
   breaches: Breach[]
   /** Of the run record: what makes the run again. */
-  replay: { seed: string; command: string } | null
+  replay: Run['replay']
 }
 
 /** Starts from the ledgers, reads the base tables, and answers every breach of I1 to I15. Reads only. */
@@ -85,7 +85,7 @@ export function judge(world: World, input: Pick<AuditInput, 'incidents'>): { rep
       blindness: blindnessOf(world),
       incidents: incidentsOf(results),
       breaches,
-      replay: replayOf(world),
+      replay: world.run.replay,
     },
   }
 }
@@ -109,9 +109,9 @@ function everyInvariant(world: World): Breach[] {
   ]
 }
 
-function isExceptedHere(found: Breach, { record }: World): boolean {
+function isExceptedHere(found: Breach, { run }: World): boolean {
   const invariant = invariantOf(found)
-  return invariant !== null && isExcepted({ invariant, field: found.field, at: found.at }, record)
+  return invariant !== null && isExcepted({ invariant, field: found.field, at: found.at }, run)
 }
 
 function judgedOf(breaches: readonly Breach[], excepted: readonly Breach[], world: World): AuditReport['judged'] {
@@ -153,11 +153,6 @@ function incidentsOf(results: readonly IncidentResult[]): AuditReport['incidents
     ok: results.filter((result) => result.breach === null && !result.repaired).length,
     repaired: results.filter((result) => result.repaired).length,
   }
-}
-
-function replayOf({ record }: World): AuditReport['replay'] {
-  if (record.seed === undefined || record.file === undefined) return null
-  return { seed: String(record.seed), command: `npm run chaos -- --replay ${record.file}` }
 }
 
 // A declared incident answers for what its order lacks; a doubled order is one only where that is what was declared, and an order

@@ -19,7 +19,7 @@ export interface Breach {
   attempts: string[]
   /** Its silver order, where the check started from there. */
   orderId: string | null
-  /** When it happened, milliseconds since the epoch, where that is known. */
+  /** When it happened, milliseconds since the epoch, where its evidence tells: by the machine's clock of a ledger, by the hub's of a row. */
   at: number | null
   /** What happened to the order, oldest first; filled in for the report. */
   timeline: string[]

@@ -95,6 +95,7 @@ const Tables = {
     channel: OrNull(Text),
     verdict: Text,
     digest: Text,
+    received_ms: Ms,
     events: z.number(),
     refused_body: OrNull(Text),
   }),
@@ -108,6 +109,7 @@ const Tables = {
     state: Text,
     reason: OrNull(Text),
     cause: OrNull(Text),
+    received_ms: Ms,
     conflict: z.boolean(),
     replays: z.number(),
     archived: z.boolean(),
@@ -167,10 +169,10 @@ const QUERIES: Record<keyof typeof Tables, string> = {
   attempt: `SELECT id::text, delivery_id::text, inbound_event_id::text, channel, purpose, operation, outcome, error_code, http_status, lease::text,
               ${ms('started_at')} AS started_ms, ${ms('ended_at')} AS ended_ms, summary
             FROM attempt WHERE ${NO_QUIET} ORDER BY attempt.id`,
-  request: `SELECT id::text, channel, verdict, encode(body_sha256, 'hex') AS digest, (SELECT count(*)::int FROM inbound_event e WHERE e.request_id = r.id) AS events,
+  request: `SELECT id::text, channel, verdict, encode(body_sha256, 'hex') AS digest, ${ms('received_at')} AS received_ms, (SELECT count(*)::int FROM inbound_event e WHERE e.request_id = r.id) AS events,
               CASE WHEN verdict IN ('bad-signature', 'stale-timestamp', 'malformed') AND body_bytes <= 16384 THEN encode(body, 'escape') END AS refused_body
             FROM inbound_request r WHERE ${NO_QUIET} ORDER BY r.id`,
-  event: `SELECT id::text, channel, topic, resource, order_key, order_id::text, state, reason, cause, conflict, replays, archived_at IS NOT NULL AS archived,
+  event: `SELECT id::text, channel, topic, resource, order_key, order_id::text, state, reason, cause, ${ms('received_at')} AS received_ms, conflict, replays, archived_at IS NOT NULL AS archived,
             state = 'pending' AND due_at < ${NOW} - ${EVENT_LIMIT} AS overdue, resolved_by IS NOT NULL AS resolved
           FROM inbound_event ORDER BY inbound_event.id`,
   quarantine: `SELECT erp_id, erp_name, coalesce(cause, '') AS cause, field, resolved_at IS NULL AS open FROM erp_quarantine WHERE ${NO_QUIET} ORDER BY id`,

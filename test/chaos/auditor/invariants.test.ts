@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type AlteredWorld, startAlteredWorld } from '../altered-world.ts'
+import { Plan } from '../plan.ts'
+import { emptyRecord, keepRecord } from '../records.ts'
 import type { Sample } from './sample-file.ts'
 import { startSampler } from './sampler.ts'
 
@@ -333,10 +335,11 @@ describe('the auditor names the invariant and the order', () => {
   test('with the seed and the command that makes the run again', async () => {
     const { delivery, name } = await anOrder()
     await sql(`UPDATE delivery SET state = 'dead', cause = NULL WHERE id = $1`, delivery)
-    await writeFile(file('run.json'), JSON.stringify({ seed: 123, scenarios: ['K9'] }))
-    const { out } = await run('--record', file('run.json'))
+    const plan = Plan.parse({ id: 'K9-123', row: 'K9', title: 'killed', script: 'matrix', seed: 123 })
+    keepRecord(emptyRecord(plan, 'abc'), world.running.home)
+    const { out } = await run('--record', file('K9-123.json'))
     await sql(`UPDATE delivery SET state = 'delivered' WHERE id = $1`, delivery)
-    expect(out).toContain(`seed 123, replay: npm run chaos -- --replay ${file('run.json')}`)
+    expect(out).toContain(`seed 123, replay: npm run chaos -- --replay ${file('K9-123.json')}`)
     const witness = out.slice(out.indexOf(`I3 ${name}`)).split('seed 123')[0]
     expect(witness).toMatch(/delivery \d+: version 1 for mercadolibre:1001 planned[\s\S]*attempt \d+ send create@mercadolibre:1001 ok/)
   }, 60_000)

@@ -4,7 +4,7 @@ import { type Routing, readRouting } from './hub-file.ts'
 import { type AttemptRow, type BindingRow, type HubTables, readHubTables, type SilverRow } from './hub-tables.ts'
 import { type LedgerLine, readLedger } from './ledger-file.ts'
 import { type MarketplaceOrder, readMeliOrders, readParisOrders } from './marketplace-ledgers.ts'
-import { readRecord, type RunRecord } from './run-record.ts'
+import type { Run } from './run-record.ts'
 import { readSamples, type Sample } from './sample-file.ts'
 import { type Sale, saleLabel, salesOf } from './sales.ts'
 
@@ -14,8 +14,8 @@ export interface AuditInput {
   hubFile: string | null
   quietSeconds: number
   incidents: string | null
-  /** A run record (`run-record.ts`): seed, injected rows of the catalogue, faulty channels. */
-  record?: string | null
+  /** What a run record says (`run-record.ts`): injected row of the catalogue, faulty channels, lost window, how the run is made again. */
+  run?: Run | null
   /** A sampler's file (`sample-file.ts`): without it I8 and I9 are not judged, I10 to I12 by the tables alone. */
   samples?: string | null
   /** I8: a transaction of this many milliseconds is too long; 250 unless given, more where many hubs share a processor. */
@@ -26,8 +26,6 @@ export interface AuditInput {
   scan?: readonly string[]
   /** Rows of the failure catalogue that were injected, beside those of the record. */
   scenarios?: readonly string[]
-  /** Channels that were made to fail, beside those of the record. */
-  faultyChannels?: readonly string[]
 }
 
 export interface Lines {
@@ -44,7 +42,7 @@ export interface World {
   sales: Sale[]
   routing: Routing
   hub: HubTables
-  record: Pick<RunRecord, 'scenarios' | 'faultyChannels' | 'lostWindow'> & Partial<RunRecord>
+  run: Run
   samples: Sample[]
   longestTransactionMs: number
   canaries: Canaries
@@ -84,7 +82,7 @@ export async function worldOf(input: AuditInput, readLines: () => Lines): Promis
     sales: salesOf(market),
     routing,
     hub,
-    record: recordOf(input),
+    run: runOf(input),
     samples: readSamples(input.samples ?? null),
     longestTransactionMs: input.longestTransactionMs ?? LONGEST_TRANSACTION_MS,
     canaries: readCanaries(input.canaries ?? null),
@@ -95,10 +93,9 @@ export async function worldOf(input: AuditInput, readLines: () => Lines): Promis
   }
 }
 
-function recordOf({ record, scenarios = [], faultyChannels = [] }: AuditInput): World['record'] {
-  const read = readRecord(record ?? null)
-  if (read === null) return { scenarios: [...scenarios], faultyChannels: [...faultyChannels], lostWindow: null }
-  return { ...read, scenarios: [...read.scenarios, ...scenarios], faultyChannels: [...read.faultyChannels, ...faultyChannels] }
+function runOf({ run, scenarios = [] }: AuditInput): Run {
+  const known = run ?? { scenarios: [], faultyChannels: [], lostWindow: null, replay: null }
+  return { ...known, scenarios: [...known.scenarios, ...scenarios] }
 }
 
 function indexesOf(hub: HubTables, erp: readonly ErpOrder[]): Pick<World, 'silverOf' | 'bindingOf' | 'attemptsOf' | 'nameOf'> {

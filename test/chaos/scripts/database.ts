@@ -147,6 +147,9 @@ function unmount(folder: string): void {
   ])
 }
 
+/** What was sent under an intent that is lost is answered by then: margin and timeout of the slowest system of `stage-yaml.ts`. */
+const LAST_ANSWER_MS = 2_000
+
 /** D5: failover to a snapshot that is older than what was sent: the reconciler restores one order each by look-up. */
 export const staleSnapshot = onOwnServer(async (stage, server) => {
   const { running } = stage
@@ -157,6 +160,8 @@ export const staleSnapshot = onOwnServer(async (stage, server) => {
   await stage.endCalm()
   const { name } = running.database
   const snapshot = `${name}_snap`
+  // The hub's clock is the machine's here, so both ledgers and rows are placed by it.
+  const from = new Date().toISOString()
   await asSuperuser(
     server.superuserUrl,
     disconnectAll(name),
@@ -174,8 +179,9 @@ export const staleSnapshot = onOwnServer(async (stage, server) => {
     `ALTER DATABASE ${name} RENAME TO ${name}_old`,
     `ALTER DATABASE ${snapshot} RENAME TO ${name}`,
   )
+  const to = new Date(Date.now() + LAST_ANSWER_MS).toISOString()
   stage.fire('failover to an older snapshot', inFlight)
-  return expectedOf(made)
+  return { ...expectedOf(made), lostWindow: { from, to } }
 })
 
 const disconnectAll = (name: string): string =>

@@ -11,7 +11,8 @@ export function auditHolds(world: World): Breach[] {
   return [...chainBreaches(world), ...pairBreaches(world), ...mutationBreaches(world)]
 }
 
-const nameOf = (row: { seq: number }): string => `audit ${row.seq}`
+const ofRow = (row: AuditRow, field: string, message: string): Breach =>
+  breach('I7', `audit ${row.seq}`, message, { field, at: Date.parse(row.at) })
 
 /** The chain by its definition: SHA-256 over the previous hash, number, time, actor and body. */
 function chainBreaches({ hub: { audit, auditHead } }: World): Breach[] {
@@ -20,11 +21,12 @@ function chainBreaches({ hub: { audit, auditHead } }: World): Breach[] {
   let prev = createHash('sha256').update('').digest('hex')
   for (const row of audit) {
     seq += 1
-    if (row.seq !== seq) found.push(breach('I7', nameOf(row), `follows number ${seq - 1}: rows are missing`, { field: 'audit.seq' }))
-    if (row.prev !== prev) found.push(breach('I7', nameOf(row), 'does not name the hash of the row before it', { field: 'audit.prev' }))
+    const of = (field: string, message: string): void => void found.push(ofRow(row, field, message))
+    if (row.seq !== seq) of('audit.seq', `follows number ${seq - 1}: rows are missing`)
+    if (row.prev !== prev) of('audit.prev', 'does not name the hash of the row before it')
     const text = `${row.seq}\n${row.at}\n${row.actor}\n${row.body}`
     const hash = createHash('sha256').update(Buffer.from(row.prev, 'hex')).update(text, 'utf8').digest('hex')
-    if (row.hash !== hash) found.push(breach('I7', nameOf(row), 'its hash is not that of its content', { field: 'audit.hash' }))
+    if (row.hash !== hash) of('audit.hash', 'its hash is not that of its content')
     seq = row.seq
     prev = row.hash
   }
@@ -59,7 +61,7 @@ function bodyOf(row: AuditRow): Body {
 /** An act may last ten minutes; the hub looks every minute. */
 const CLOSED_WITHIN_MS = 12 * 60_000
 
-function pairBreaches({ hub: { audit }, hubQuietSince, record }: World): Breach[] {
+function pairBreaches({ hub: { audit }, hubQuietSince, run }: World): Breach[] {
   const intents = new Map(audit.filter((row) => row.phase === 'intent').map((row) => [row.operation_id, row]))
   const outcomes = Map.groupBy(
     audit.filter((row) => row.phase === 'outcome'),
@@ -69,36 +71,34 @@ function pairBreaches({ hub: { audit }, hubQuietSince, record }: World): Breach[
     const [first, second] = rows
     const intent = intents.get(operation)
     if (first && (!intent || intent.seq > first.seq))
-      return [breach('I7', nameOf(first), `an outcome of ${operation} without an intent before it`, { field: 'audit.phase' })]
-    return second ? [breach('I7', nameOf(second), `a second outcome of ${operation}`, { field: 'audit.phase' })] : []
+      return [ofRow(first, 'audit.phase', `an outcome of ${operation} without an intent before it`)]
+    return second ? [ofRow(second, 'audit.phase', `a second outcome of ${operation}`)] : []
   })
   // A killed process leaves its intent to the hub, which closes it when the act must have ended.
-  const since = record.scenarios.includes('K16') ? hubQuietSince - CLOSED_WITHIN_MS : hubQuietSince
+  const since = run.scenarios.includes('K16') ? hubQuietSince - CLOSED_WITHIN_MS : hubQuietSince
   const open = [...intents.values()].filter((row) => !outcomes.has(row.operation_id) && Date.parse(row.at) < since)
-  return [
-    ...orphans,
-    ...open.map((row) => breach('I7', nameOf(row), `the intent ${row.operation_id} has no outcome`, { field: 'audit.phase' })),
-  ]
+  return [...orphans, ...open.map((row) => ofRow(row, 'audit.phase', `the intent ${row.operation_id} has no outcome`))]
 }
 
 /** Rows that only a person or an agent changes: replayed and archived dead letters. */
 function mutationBreaches(world: World): Breach[] {
   const operations = operationsOf(world.hub.audit)
-  const deliveries = world.hub.delivery.map((row) => ({ ...row, table: 'delivery', outboxId: `outbox-${row.id}` }))
-  const events = world.hub.event.map((row) => ({ ...row, table: 'inbound_event', outboxId: `inbound-${row.id}` }))
+  const deliveries = world.hub.delivery.map((row) => ({ ...row, table: 'delivery', outboxId: `outbox-${row.id}`, madeAt: row.created_ms }))
+  const events = world.hub.event.map((row) => ({ ...row, table: 'inbound_event', outboxId: `inbound-${row.id}`, madeAt: row.received_ms }))
   return [...deliveries, ...events].flatMap((row) => {
     const mutations = row.replays + (row.archived ? 1 : 0)
     if (mutations === 0) return []
     const covering = operations.filter((operation) => covers(operation, row))
-    const about = { field: `${row.table}.replays`, orderId: row.order_id }
+    const replays = world.hub.replay.filter((one) => row.table === 'delivery' && one.delivery_id === row.id)
+    const about = { field: `${row.table}.replays`, orderId: row.order_id, at: replays.at(-1)?.at_ms ?? row.madeAt }
     const name = row.order_id === null ? `${row.table} ${row.id}` : world.nameOf(row.order_id)
     if (covering.length < mutations) {
       const said = `${row.outboxId} was put back or set aside ${mutations} times, and the audit log intends ${covering.length}`
       return [breach('I7', name, said, about)]
     }
     const first = Math.min(...covering.map(({ intent }) => Date.parse(intent.at)))
-    const early = world.hub.replay.find((one) => row.table === 'delivery' && one.delivery_id === row.id && one.at_ms < first - 1)
-    return early ? [breach('I7', name, `${row.outboxId} was put back before any intent`, about)] : []
+    const early = replays.find((one) => one.at_ms < first - 1)
+    return early ? [breach('I7', name, `${row.outboxId} was put back before any intent`, { ...about, at: early.at_ms })] : []
   })
 }
 

@@ -11,9 +11,9 @@ type Channels = SampleOf<'channels'>
 type Channel = Channels['channels'][number]
 
 /** I9, the suite's half: while a channel fails, the others keep completing what is due there. */
-export function healthyChannelsComplete({ samples, record }: World): Breach[] {
+export function healthyChannelsComplete({ samples, run }: World): Breach[] {
   const series = samplesOf(samples, 'channels')
-  const faulty = record.faultyChannels
+  const faulty = run.faultyChannels
   const ids = [...new Set(series.flatMap(({ channels }) => channels.map(({ id }) => id)))].filter((id) => !faulty.includes(id))
   return ids.flatMap((id) => {
     const stall = longestStall(series, id, faulty)

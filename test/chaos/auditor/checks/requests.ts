@@ -48,12 +48,18 @@ function acceptedIsAccountedFor({ hub, nameOf }: World): Breach[] {
   return [
     ...hub.request
       .filter((row) => row.verdict === 'accepted' && row.events === 0)
-      .map((row) => breach('I1', '-', `inbound_request ${row.id} was accepted and has no inbound_event`, { field: 'inbound_event' })),
+      .map((row) =>
+        breach('I1', '-', `inbound_request ${row.id} was accepted and has no inbound_event`, {
+          field: 'inbound_event',
+          at: row.received_ms,
+        }),
+      ),
     ...hub.event
       .filter((row) => row.overdue)
       .map((row) =>
         breach('I1', row.order_key ?? row.resource, `inbound_event ${row.id} (${row.resource}) is due and nobody applies it`, {
           field: 'inbound_event.state',
+          at: row.received_ms,
         }),
       ),
     ...hub.delivery
@@ -119,7 +125,7 @@ function everyErpOrderIsKnown(world: World): Breach[] {
 function everyRequestIsAnAttempt(world: World): Breach[] {
   const { lines, hub, quietSince } = world
   const attempts = new Map(hub.attempt.map((row) => [row.id, row]))
-  const seen = new Map<string, string[]>()
+  const seen = new Map<string, { at: number; text: string }[]>()
   const breaches: Breach[] = []
   for (const [system, its] of Object.entries(lines)) {
     for (const line of its) {
@@ -130,15 +136,18 @@ function everyRequestIsAnAttempt(world: World): Breach[] {
       }
       if (!attempts.has(line.requestId) && !isYoung(line, quietSince))
         breaches.push(ofRequest(system, line, `request ${line.requestId} has no attempt`))
-      seen.set(line.requestId, [...(seen.get(line.requestId) ?? []), `${system}:${line.seq} ${line.method} ${line.path} ${line.decision}`])
+      const text = `${system}:${line.seq} ${line.method} ${line.path} ${line.decision}`
+      seen.set(line.requestId, [...(seen.get(line.requestId) ?? []), { at: Date.parse(line.at), text }])
     }
   }
+  // The newest is the one that the attempt is of; each before it has its own instant, and none that tells of it.
   for (const [id, its] of seen)
-    if (its.length > 1)
+    for (const { at } of its.toSorted((a, b) => a.at - b.at).slice(0, -1))
       breaches.push(
         breach('I5', orderOf(attempts.get(id), world), `attempt ${id} stands for ${its.length} requests`, {
           field: 'attempt',
-          ledger: its.join('; '),
+          at,
+          ledger: its.map(({ text }) => text).join('; '),
         }),
       )
   for (const row of hub.attempt)
@@ -146,6 +155,7 @@ function everyRequestIsAnAttempt(world: World): Breach[] {
       breaches.push(
         breach('I5', orderOf(row, world), `attempt ${row.id} ended ${row.outcome} and ${row.channel} saw no such request`, {
           field: 'attempt',
+          at: row.started_ms,
           attempts: [attemptText(row)],
         }),
       )
@@ -184,6 +194,7 @@ function everyAttemptEnds(world: World): Breach[] {
     .map((row) =>
       breach('I5', orderOf(row, world), `attempt ${row.id} never ended, though what it served did`, {
         field: 'attempt.outcome',
+        at: row.started_ms,
         attempts: [attemptText(row)],
       }),
     )
