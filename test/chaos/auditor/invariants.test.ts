@@ -1,5 +1,6 @@
 // Over 300 lines because the planted breaches are one table, a row for each, beside the world that they all are planted in.
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { appendFile, copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -83,7 +84,8 @@ describe('the auditor names the invariant and the order', () => {
       { id: 'mercadolibre:1001', delivered: 5, due: 3, circuitOpenedAt: failing ? at(0) : null, pausedAt: null, limitedUntil: null },
     ],
   })
-  const sums = { total: 3, applied: 1, ignored: 1, pending: 1, dead: 0 }
+  const inbound = { accepted: 3, accounted: 3 }
+  const erp = { observed: 4, planned: 1, nothingOwed: 1, notRouted: 1, quarantined: 1 }
   const versions = { planned: 4, delivered: 3, superseded: 1, pending: 0, ambiguous: 0, dead: 0 }
   const intend = (operation: string, phase: string, more: object) =>
     sql(`INSERT INTO audit (actor, body) VALUES ('somebody', $1)`, JSON.stringify({ operation_id: operation, phase, ...more }))
@@ -277,13 +279,54 @@ describe('the auditor names the invariant and the order', () => {
 
   test('of a snapshot whose sums do not add up, and of a call inside a transaction', async () => {
     const call: Sample = { kind: 'call', at: at(2), system: 'paris:main', request: '4711', openTransactions: 1 }
-    const whole: Sample = { kind: 'sums', at: at(0), inbound: sums, deliveries: versions }
+    const whole: Sample = { kind: 'sums', at: at(0), inbound, erp, deliveries: versions }
     expect(await run(...(await samples(whole)))).toMatchObject({ code: 0 })
-    const { out } = await run(
-      ...(await samples(whole, call, { kind: 'sums', at: at(1), inbound: { ...sums, total: 4 }, deliveries: versions })),
-    )
-    expect(out).toMatch(/^I12 snapshot 2026-11-23T09:00:01/m)
+    const lacking: Sample[] = [
+      { ...whole, at: at(1), inbound: { ...inbound, accepted: 4 } },
+      { ...whole, at: at(2), erp: { ...erp, observed: 5 } },
+      { ...whole, at: at(3), deliveries: { ...versions, planned: 5 } },
+    ]
+    const { out } = await run(...(await samples(whole, call, ...lacking)))
+    expect(out).toMatch(/^I12 snapshot 2026-11-23T09:00:01.000Z \[inbound_request\]/m)
+    expect(out).toMatch(/^I12 snapshot 2026-11-23T09:00:02.000Z \[silver_order\]/m)
+    expect(out).toMatch(/^I12 snapshot 2026-11-23T09:00:03.000Z \[delivery\]/m)
     expect(out).toMatch(/^I8 4711 /m)
+  }, 60_000)
+
+  /** The program with what a sampler sees now. */
+  async function sampledNow(): Promise<string[]> {
+    const { database } = world.running
+    const path = file(`now-${randomUUID()}.jsonl`)
+    const sampler = await startSampler({ databaseUrl: database.migratorUrl, hubUrl: database.url, file: path, everyMs: 60_000 })
+    await sampler.stop()
+    return ['--samples', path]
+  }
+
+  for (const verdict of ['accepted', 'conflict'])
+    test(`of a request with the verdict ${verdict} whose event vanished, in the tables and in a snapshot`, async () => {
+      const { rows } = await sql(
+        `INSERT INTO inbound_request (path, verdict, headers, body_sha256, body_bytes) VALUES ('/planted', $1, '{}', '\\x00', 0) RETURNING id`,
+        verdict,
+      )
+      const seen = await sampledNow()
+      const inTables = await run()
+      await sql(`DELETE FROM inbound_request WHERE id = $1`, rows[0].id)
+      expect(inTables.out).toMatch(new RegExp(`^I12 inbound_request ${rows[0].id}[ :]`, 'm'))
+      expect((await run(...seen)).out).toMatch(/^I12 snapshot .* \[inbound_request\]/m)
+    }, 60_000)
+
+  test('of an order that is planned at one of the two channels of its route, in the tables and in a snapshot', async () => {
+    const { name, silver } = await anOrder()
+    const { rows } = await sql(`SELECT route FROM silver_order WHERE id = $1`, silver)
+    await sql(
+      `UPDATE silver_order SET route = jsonb_set(route, '{channels}', (route -> 'channels') || '["paris:main"]') WHERE id = $1`,
+      silver,
+    )
+    const seen = await sampledNow()
+    const inTables = await run()
+    await sql(`UPDATE silver_order SET route = $2 WHERE id = $1`, silver, rows[0].route)
+    expect(inTables.out).toMatch(new RegExp(`^I12 ${name} .*routed to paris:main, and nothing is planned there`, 'm'))
+    expect((await run(...seen)).out).toMatch(/^I12 snapshot .* \[silver_order\]/m)
   }, 60_000)
 
   test('and takes out what the injected scenario must break, and nothing else', async () => {

@@ -22,7 +22,10 @@ const SampleLine = z.discriminatedUnion('kind', [
   z.object({
     ...At,
     kind: z.literal('sums'),
-    inbound: z.object({ total: Count, applied: Count, ignored: Count, pending: Count, dead: Count }),
+    /** Requests that were answered as taken in, and those of them that have an event. */
+    inbound: z.object({ accepted: Count, accounted: Count }),
+    /** Orders of the ERP that were observed or quarantined, and what became of each. */
+    erp: z.object({ observed: Count, planned: Count, nothingOwed: Count, notRouted: Count, quarantined: Count }),
     deliveries: z.object({ planned: Count, delivered: Count, superseded: Count, pending: Count, ambiguous: Count, dead: Count }),
   }),
   /** `due`: deliveries that wait and whose time has come. */

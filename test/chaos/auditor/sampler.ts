@@ -22,11 +22,27 @@ export interface Sampler {
 const WATCHERS = ['ledger sampler', 'ledger auditor']
 const NOW = `statement_timestamp() + (SELECT shift FROM hub_clock)`
 
+// What became of each order that was read from the ERP; null: it was decided nowhere, or is not planned at each channel of its route.
+const ERP_ORDERS = `
+  SELECT CASE
+      WHEN q.erp_id IS NOT NULL THEN 'quarantined'
+      WHEN NOT s.confirmed OR s.lifecycle = 'cancelled' THEN 'nothing owed'
+      WHEN jsonb_array_length(s.route -> 'channels') = 0 THEN 'not routed'
+      WHEN jsonb_array_length(s.route -> 'channels') = (
+        SELECT count(DISTINCT b.channel) FROM binding b
+        WHERE b.order_id = s.id AND b.kind = 'order' AND b.next_version > 1 AND s.route -> 'channels' ? b.channel) THEN 'planned'
+    END AS told
+  FROM (SELECT DISTINCT order_id FROM observation WHERE channel = 'odoo' AND entity = 'order') seen
+  JOIN silver_order s ON s.id = seen.order_id AND s.origin = 'odoo'
+  FULL JOIN (SELECT DISTINCT erp_id FROM erp_quarantine WHERE resolved_at IS NULL) q ON q.erp_id = s.order_key`
 // One statement each, so one snapshot each. Base tables only.
 const SUMS = `
   SELECT ${NOW} AS at,
-    (SELECT json_build_object('total', count(*), 'applied', count(*) FILTER (WHERE state = 'applied'), 'ignored', count(*) FILTER (WHERE state = 'ignored'),
-       'pending', count(*) FILTER (WHERE state = 'pending'), 'dead', count(*) FILTER (WHERE state = 'dead')) FROM inbound_event) AS inbound,
+    (SELECT json_build_object('accepted', count(*), 'accounted', count(*) FILTER (WHERE EXISTS (SELECT FROM inbound_event e WHERE e.request_id = r.id)))
+     FROM inbound_request r WHERE verdict IN ('accepted', 'conflict')) AS inbound,
+    (SELECT json_build_object('observed', count(*), 'planned', count(*) FILTER (WHERE told = 'planned'),
+       'nothingOwed', count(*) FILTER (WHERE told = 'nothing owed'), 'notRouted', count(*) FILTER (WHERE told = 'not routed'),
+       'quarantined', count(*) FILTER (WHERE told = 'quarantined')) FROM (${ERP_ORDERS}) erp) AS erp,
     (SELECT json_build_object('planned', (SELECT coalesce(sum(next_version - 1), 0)::bigint FROM binding), 'delivered', count(*) FILTER (WHERE state = 'delivered'),
        'superseded', count(*) FILTER (WHERE state = 'superseded'), 'pending', count(*) FILTER (WHERE state = 'pending'),
        'ambiguous', count(*) FILTER (WHERE state = 'ambiguous'), 'dead', count(*) FILTER (WHERE state = 'dead')) FROM delivery) AS deliveries`
@@ -86,7 +102,7 @@ async function read(owner: pg.Client, hub: pg.Client): Promise<Sample[]> {
   // The sessions first: the sampler's own statements must not be what it finds waiting.
   const sessions = (await hub.query<Extract<Sample, { kind: 'sessions' }>['sessions'][number]>(SESSIONS, [WATCHERS])).rows
   const seenAt = new Date().toISOString()
-  const sums = (await owner.query<At & Pick<Extract<Sample, { kind: 'sums' }>, 'inbound' | 'deliveries'>>(SUMS)).rows[0]
+  const sums = (await owner.query<At & Pick<Extract<Sample, { kind: 'sums' }>, 'inbound' | 'erp' | 'deliveries'>>(SUMS)).rows[0]
   const channels = (
     await owner.query<
       At & { id: string; delivered: number; due: number } & Record<'circuitOpenedAt' | 'pausedAt' | 'limitedUntil', Date | null>
@@ -99,7 +115,7 @@ async function read(owner: pg.Client, hub: pg.Client): Promise<Sample[]> {
   const iso = (time: Date | null): string | null => time?.toISOString() ?? null
   return [
     { kind: 'sessions', at: seenAt, sessions },
-    { kind: 'sums', at, inbound: sums.inbound, deliveries: sums.deliveries },
+    { kind: 'sums', at, inbound: sums.inbound, erp: sums.erp, deliveries: sums.deliveries },
     {
       kind: 'channels',
       at: channels[0]?.at.toISOString() ?? at,
