@@ -5,10 +5,16 @@ import type { VictimNode } from './victim.ts'
 /** What runs during a soak, each a process; every one of them may be killed or frozen at any time, and comes back. */
 const FLEET: readonly Role[] = ['worker', 'worker', 'subscriber', 'reconciler', 'receiver']
 
+/** Share of those that come back with a clock an hour ahead or behind. A receiver never does: by its clock it judges how old a signature is. */
+const SHIFTED = 0.25
+const HOUR_MS = 3_600_000
+
 export interface Fleet {
   kills: number
   stops: number
-  /** Ends a random node as kill -9 does, and starts another in its place. */
+  /** Nodes that came back with a wrong clock. */
+  shifted: number
+  /** Ends a random node as kill -9 does, notes what was under way, and starts another in its place. */
   kill(): Promise<void>
   /** Freezes a random node for `ms`, then lets it go on. */
   freeze(ms: number): Promise<void>
@@ -18,11 +24,11 @@ export interface Fleet {
 export async function startFleet(stage: Stage): Promise<Fleet> {
   const nodes: { role: Role; node: VictimNode }[] = []
   let receiverPort = 0
-  const start = async (role: Role): Promise<VictimNode> => {
+  const start = async (role: Role, clockAheadMs = 0): Promise<VictimNode> => {
     const port = role === 'receiver' ? receiverPort : 0
     // As a supervisor would: one that starts while PostgreSQL is down ends at once, and is started again.
     const attempt = () =>
-      stage.victim(null, { role, port }).catch((error: unknown) => {
+      stage.victim(null, { role, port, clockAheadMs }).catch((error: unknown) => {
         stage.note(`a ${role} did not start: ${error instanceof Error ? error.message : String(error)}`)
         return undefined
       })
@@ -38,12 +44,17 @@ export async function startFleet(stage: Stage): Promise<Fleet> {
   const fleet: Fleet = {
     kills: 0,
     stops: 0,
+    shifted: 0,
     async kill() {
       const one = any()
       if (!one) return
+      const inFlight = await openWork(stage)
       await one.node.end()
       fleet.kills += 1
-      one.node = await start(one.role)
+      stage.fire(`kill ${one.role}`, inFlight)
+      const clockAheadMs = one.role === 'receiver' ? 0 : drawnShift(stage)
+      one.node = await start(one.role, clockAheadMs)
+      if (clockAheadMs !== 0) fleet.shifted += 1
     },
     async freeze(ms) {
       const one = any()
@@ -56,4 +67,18 @@ export async function startFleet(stage: Stage): Promise<Fleet> {
     end: async () => void (await Promise.all(nodes.map(({ node }) => node.end()))),
   }
   return fleet
+}
+
+function drawnShift({ random }: Stage): number {
+  if (random() >= SHIFTED) return 0
+  return random() < 0.5 ? HOUR_MS : -HOUR_MS
+}
+
+// What the hub looks at again by itself is always under way and shows nothing; a database that is down shows nothing either.
+async function openWork(stage: Stage): Promise<string> {
+  const open = `
+    SELECT b.reference AS what FROM delivery d JOIN binding b ON b.id = d.binding_id WHERE d.kind = 'order' AND d.state IN ('pending', 'ambiguous')
+    UNION ALL SELECT resource FROM inbound_event WHERE state = 'pending' AND topic <> 'sweep' LIMIT 20`
+  const rows = await stage.rows<{ what: string }>(open).catch(() => [])
+  return rows.map(({ what }) => what).join(' ')
 }
