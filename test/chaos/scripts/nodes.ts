@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect as connectSocket } from 'node:net'
+import { copyFileSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +13,6 @@ import type { Role } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import { expectedOf, perform, SMALL, workloadOf, type WorkloadSize } from '../workload.ts'
 import type { Script } from './script.ts'
-import { bought } from './webhooks.ts'
 
 const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
 
@@ -206,56 +204,4 @@ export const migratorDies: Script = {
     stage.check(rerun === whole, 'the rerun comes to the same schema')
     return expectedOf(made)
   },
-}
-
-/** W7: bodies of 1 and 10 MB, one that never ends, slow senders and a thousand idle sockets: memory stays flat, others are answered. */
-export const greedySenders: Script = {
-  async run(stage) {
-    const { running } = stage
-    await stage.calm(...EVERYTHING)
-    const node = await stage.victim(null, { role: 'receiver' })
-    await stage.callbackTo(node.port)
-    const url = `http://127.0.0.1:${node.port}/webhooks/mercadolibre/${running.hub.config.mercadolibre.pathSecret.reveal()}`
-    const big = async (bytes: number): Promise<number> =>
-      fetch(url, { method: 'POST', body: Buffer.alloc(bytes, 'x') }).then(
-        (reply) => reply.arrayBuffer().then(() => reply.status),
-        () => 0,
-      )
-    const before = await settledRss(node.pid, () => big(900_000))
-    const sockets = Array.from({ length: 1_000 }, () => connectSocket(node.port, '127.0.0.1').on('error', () => {}))
-    const slow = Array.from({ length: 50 }, () => {
-      const socket = connectSocket(node.port, '127.0.0.1').on('error', () => {})
-      socket.write(`POST /webhooks/mercadolibre/x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n`)
-      const dripping = setInterval(() => socket.write('1\r\nx\r\n'), 50)
-      socket.once('close', () => clearInterval(dripping))
-      return socket
-    })
-    for (let i = 0; i < 20; i++) await big(i % 2 ? 1_000_000 : 10_000_000)
-    const sale = await bought(stage)
-    stage.fire('1,000 idle sockets, 50 endless bodies, 20 oversized ones', `/orders/${sale.order_ids[0]}`)
-    const heard = () => stage.rows(`SELECT FROM inbound_event WHERE resource = $1`, [`/orders/${sale.order_ids[0]}`])
-    await stage.eventually(async () => (await heard()).length > 0, 'others are answered meanwhile', 10_000)
-    const after = rssOf(node.pid)
-    Object.assign(stage.figures, { 'MB before': before, 'MB after': after })
-    stage.check(after <= before * 1.1 + 10, `memory is flat: ${before} MB, then ${after} MB`)
-    for (const socket of [...sockets, ...slow]) socket.destroy()
-    await stage.callbackTo(0)
-    return { erpToMarketplace: 0, marketplaceToErp: 1 }
-  },
-}
-
-/** What a process needs for ordinary work, in MB: as much as its collector lets stand before the figure rises no more. */
-async function settledRss(pid: number | undefined, work: () => Promise<unknown>): Promise<number> {
-  let highest = 0
-  for (let since = 0, round = 0; since < 3 && round < 40; round++) {
-    for (let i = 0; i < 10; i++) await work()
-    const rss = rssOf(pid)
-    since = rss > highest * 1.01 ? 0 : since + 1
-    highest = Math.max(highest, rss)
-  }
-  return highest
-}
-
-function rssOf(pid: number | undefined): number {
-  return Math.round((Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4096) / 1e6)
 }

@@ -1,6 +1,7 @@
 import * as database from './database.ts'
 import { acceptedLate } from './deliveries.ts'
 import * as erp from './erp.ts'
+import { greedySenders } from './greedy-senders.ts'
 import * as keys from './keys.ts'
 import * as marketplaces from './marketplaces.ts'
 import { matrix } from './matrix.ts'
@@ -44,7 +45,7 @@ export const SCRIPTS: Record<string, Script> = {
   twoBuilds: nodes.twoBuilds,
   olderAlone: nodes.olderAlone,
   migratorDies: nodes.migratorDies,
-  greedySenders: nodes.greedySenders,
+  greedySenders,
   auditLocked: operators.auditLocked,
   replaysInFlight: operators.replaysInFlight,
   operatorDies: operators.operatorDies,
