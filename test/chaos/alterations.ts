@@ -1,4 +1,5 @@
-import { type AlteredWorld, type Bought, type ErpMade, LINES } from './altered-world.ts'
+import { type AlteredWorld, LINES } from './altered-world.ts'
+import type { Bought, ErpMade } from './made.ts'
 
 /** One change of one field in one system, behind the hub's back. */
 export interface Alteration {

@@ -2,16 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { HUB_YAML, type RunningHub, startHub, until } from '../support/running-hub.ts'
 import { type AuditReport, audit } from './auditor/audit.ts'
 import { reportText } from './auditor/report.ts'
-
-export interface ErpMade {
-  id: number
-  name: string
-}
-export interface Bought {
-  pack_id: number | null
-  shipment_id: number
-  order_ids: number[]
-}
+import type { Bought, ErpMade } from './made.ts'
 
 /** A small world in which every order is where it belongs, and where nobody tells the hub anything any more. */
 export interface AlteredWorld {

@@ -22,6 +22,8 @@ export type Failpoint = (typeof POINTS)[number] | (typeof OTHER_POINTS)[number]
 
 export const ROLES = ['worker', 'subscriber', 'receiver', 'reconciler'] as const
 export type Role = (typeof ROLES)[number]
+/** Every role but the receiver: the scenario's own process listens for webhooks. */
+export const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const satisfies readonly Role[]
 
 /** `kill` and `stop` (frozen for two leases) need a process of their own; `throw` (a bug) and `delay` (longer than a lease) do not. */
 export const ACTIONS = ['kill', 'stop', 'throw', 'delay'] as const

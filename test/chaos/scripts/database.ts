@@ -8,14 +8,13 @@ import { runningServer } from '../../../src/drivers/postgres/server-process.ts'
 import { asSuperuser, type OwnServer, ownServer } from '../../support/own-server.ts'
 import { nodeLog } from '../evidence.ts'
 import { startRole } from '../node-roles.ts'
+import { EVERYTHING } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import { knownTransactions } from '../watched-calls.ts'
 import { expectedOf, perform, SMALL, workloadOf } from '../workload.ts'
 import { whileLocked } from './operators.ts'
 import type { Script } from './script.ts'
 import { bought } from './webhooks.ts'
-
-const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
 
 /** A script on a PostgreSQL server of its own, which ends with it. */
 function onOwnServer(run: (stage: Stage, server: OwnServer) => ReturnType<Script['run']>, prepare?: (folder: string) => void): Script {

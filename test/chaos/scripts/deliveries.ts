@@ -1,4 +1,5 @@
 import { expectedOf, perform } from '../workload.ts'
+import { EVERYTHING } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import type { Script } from './script.ts'
 
@@ -16,7 +17,7 @@ export const acceptedLate: Script = {
     const { running } = stage
     await running.meli('PUT', '/admin/profile', { processingMs: LATE_MS })
     await running.paris('PUT', '/admin/profile', { processingMs: LATE_MS })
-    await stage.calm('worker', 'subscriber', 'reconciler')
+    await stage.calm(...EVERYTHING)
     const expected = expectedOf(await perform(stage, erpOrders(stage, 8)))
     await timedOut(stage, 'accepted later than our timeout')
     return expected

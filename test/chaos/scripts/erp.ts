@@ -1,10 +1,10 @@
+import type { ErpMade } from '../made.ts'
+import { EVERYTHING } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import { type Act, expectedOf, perform } from '../workload.ts'
-import { type Declared, erpOrder, type ErpMade, withIncidents } from './incident.ts'
+import { type Declared, erpOrder, withIncidents } from './incident.ts'
 import { delivered, erpOrders } from './marketplaces.ts'
 import type { Script } from './script.ts'
-
-const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
 
 /** O1: Odoo is away (500, silence, or the login revoked, by the seed); what was planned goes on, and the rest is caught up with. */
 export const erpAway: Script = {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import type { Expected } from '../judge.ts'
+import type { ErpMade } from '../made.ts'
 import type { Stage } from '../stage.ts'
 
 /** An order that cannot reach its target, told to the auditor beforehand: it answers for what the order lacks, and for nothing else. */
@@ -15,11 +16,6 @@ export async function refusedOrder(stage: Stage): Promise<Declared> {
   await stage.running.meli('POST', '/admin/unknown-skus', { skus: ['SKU-009'] })
   const { name } = await erpOrder(stage, { lines: [{ sku: 'SKU-009', quantity: 1, price: 5_000 }] })
   return { reference: name, cause: 'sku-unknown', state: 'dead', channel: 'mercadolibre:1001' }
-}
-
-export interface ErpMade {
-  id: number
-  name: string
 }
 
 /** A confirmed order of one piece for MercadoLibre, unless said otherwise. */

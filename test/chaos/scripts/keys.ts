@@ -5,9 +5,9 @@ import { homeKeys, packageRoot } from '../../../src/home.ts'
 import { keyUses } from '../../../src/drivers/postgres/webhook-key-use.ts'
 import { expectedOf, perform, SMALL, workloadOf } from '../workload.ts'
 import type { Script } from './script.ts'
+import { EVERYTHING } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 
-const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
 const OLD = 'the-old-secret-of-paris'
 const NEXT = 'the-next-secret-of-paris'
 /** How long both keys are good: long enough for what comes before its end on a busy machine. */

@@ -1,11 +1,11 @@
 import { createServer, type Server } from 'node:http'
+import { EVERYTHING } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import { type Act, expectedOf, perform } from '../workload.ts'
 import { erpOrder, withIncidents } from './incident.ts'
 import type { Script } from './script.ts'
 import { letPass } from './webhooks.ts'
 
-const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
 const CREATE = { method: 'POST', path: '^/orders$' }
 
 export const erpOrders = (count: number, team: 'MercadoLibre' | 'Paris'): Act[] =>

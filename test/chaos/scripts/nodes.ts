@@ -9,12 +9,10 @@ import { packageRoot } from '../../../src/home.ts'
 import { emptyDatabase } from '../../support/database.ts'
 import { LONGEST_LEASE_MS } from '../node-roles.ts'
 import { olderBuild } from '../older-build.ts'
-import type { Role } from '../plan.ts'
+import { EVERYTHING, type Role } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import { expectedOf, perform, SMALL, workloadOf, type WorkloadSize } from '../workload.ts'
 import type { Script } from './script.ts'
-
-const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
 
 /** R1: three workers want the same deliveries. */
 export const manyWorkers: Script = {

@@ -1,3 +1,4 @@
+import { EVERYTHING } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import { type Declared, erpOrder, withIncidents } from './incident.ts'
 import type { Script } from './script.ts'
@@ -8,7 +9,7 @@ const REFUSALS = [400, 404, 422]
 export const permanentErrors: Script = {
   async run(stage) {
     const { running } = stage
-    await stage.calm('worker', 'subscriber', 'reconciler')
+    await stage.calm(...EVERYTHING)
     const statuses = [...REFUSALS, 409]
     const orders = await Promise.all(statuses.map(() => erpOrder(stage, { state: 'draft' })))
     const rules = orders.map(({ id }, i) => ({

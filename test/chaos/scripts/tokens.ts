@@ -1,10 +1,10 @@
 import { connectSimulatedAccount } from '../../../src/cli/simulated-accounts.ts'
+import { EVERYTHING } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import { expectedOf, perform } from '../workload.ts'
 import { delivered, erpOrders } from './marketplaces.ts'
 import type { Script } from './script.ts'
 
-const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
 const ML = 'mercadolibre:1001'
 
 async function tokenRequests({ running }: Stage): Promise<number> {

@@ -1,17 +1,13 @@
 import type { Fetched } from '../../../src/ports/marketplace.ts'
 import type { AttemptLog } from '../../../src/ports/attempt-log.ts'
 import { aTicket } from '../../support/fetch-ticket.ts'
+import type { Bought } from '../made.ts'
 import type { Stage } from '../stage.ts'
 import type { Script } from './script.ts'
 
 /** Permutations that one scenario tries; five seeds together try all of five states. */
 const SLICE = 24
 const STEPS = [{ substatus: 'printed' }, { status: 'shipped', tracking_number: 'CL1' }, { tracking_number: 'CL2' }, { status: 'delivered' }]
-
-interface Bought {
-  order_ids: number[]
-  shipment_id: number
-}
 
 /** W2: five states of a sale arrive in any order; the projection is that of the newest. */
 export const permutedStates: Script = {

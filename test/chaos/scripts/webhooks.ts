@@ -1,16 +1,11 @@
 import { createHmac } from 'node:crypto'
+import type { Bought } from '../made.ts'
+import { EVERYTHING } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import { expectedOf, perform } from '../workload.ts'
 import type { Script } from './script.ts'
 
-const EVERYTHING = ['worker', 'subscriber', 'reconciler'] as const
 const ITEMS = [{ sku: 'SKU-002', quantity: 1, unit_price: 15_990 }]
-
-export interface Bought {
-  order_ids: number[]
-  pack_id: number | null
-  shipment_id: number
-}
 
 export const bought = async ({ running }: Stage, more: Record<string, unknown> = {}): Promise<Bought> =>
   (await running.meli('POST', '/admin/purchases', { seller: 1001, items: ITEMS, ...more })) as Bought
