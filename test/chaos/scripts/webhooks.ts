@@ -56,14 +56,23 @@ export const dayLate: Script = {
         `SELECT FROM delivery d JOIN silver_order s ON s.id = d.order_id WHERE s.origin = 'mercadolibre:1001' AND d.state = 'delivered'`,
       )
     await stage.eventually(async () => (await known()).length > 0, 'the sweep finds the order')
-    await running.meli('POST', `/admin/shipments/${sale.shipment_id}/status`, { status: 'shipped', no_notify: true })
-    await letPass(stage, 86_400)
+    await running.meli('POST', `/admin/shipments/${sale.shipment_id}/status`, { status: 'shipped' })
+    const shipped = () => stage.rows(`SELECT FROM silver_order WHERE origin = 'mercadolibre:1001' AND fulfilment = 'shipped'`)
+    await stage.eventually(async () => (await shipped()).length === 1 && (await stage.underWay()) === '', 'its shipping is known')
+    // Without the reconciler, so that nothing but the late notification is an event of the order.
+    await letPass(stage, 86_400, ['worker', 'subscriber'])
+    const [before] = await stage.rows<{ id: string }>(`SELECT max(id) AS id FROM inbound_event`)
     const resource = `/orders/${sale.order_ids[0]}`
     await running.meli('POST', '/admin/notifications', { topic: 'orders_v2', resource, user_id: 1001 })
     stage.fire('a notification 24 h late', resource)
     const ended = () =>
-      stage.rows<{ state: string }>(`SELECT state FROM inbound_event WHERE resource = $1 AND state <> 'pending'`, [resource])
-    await stage.eventually(async () => (await ended()).length > 0, 'the late event ends')
+      stage.rows<{ state: string; reason: string | null }>(
+        `SELECT state, reason FROM inbound_event WHERE resource = $1 AND topic = 'orders_v2' AND id > $2 AND state <> 'pending'`,
+        [resource, before?.id],
+      )
+    const [late] = await stage.eventually(async () => ((await ended()).length > 0 ? ended() : undefined), 'the late event ends')
+    stage.check(late?.state === 'ignored' && late.reason === 'unchanged', `it tells nothing new: ${late?.state}, ${late?.reason}`)
+    stage.check((await shipped()).length === 1, 'and the order is as it was')
     return { erpToMarketplace: 0, marketplaceToErp: 1 }
   },
 }
