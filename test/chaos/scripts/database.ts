@@ -186,16 +186,24 @@ export const staleSnapshot = onOwnServer(async (stage, server) => {
 const disconnectAll = (name: string): string =>
   `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}' AND pid <> pg_backend_pid()`
 
-/** D6: every sequence far beyond 32 bits. */
+const NEAR_THE_LIMIT = 9_007_199_254_000_000
+
+/** D6: every sequence jumps far beyond 32 bits while orders are under way. */
 export const bigNumbers: Script = {
   async run(stage) {
     const sequences = await stage.rows<{ name: string }>(
       `SELECT quote_ident(sequencename) AS name FROM pg_sequences WHERE schemaname = 'public'`,
     )
-    for (const { name } of sequences) await stage.rows(`SELECT setval('${name}', 9007199254000000)`)
-    stage.fire(`${sequences.length} sequences near 2^53`, 'every order that follows')
     await stage.calm(...EVERYTHING)
-    return expectedOf(await perform(stage, workloadOf(stage.plan.seed, SMALL)))
+    const made = await perform(stage, workloadOf(stage.plan.seed, SMALL))
+    const inFlight = await stage.eventually(() => stage.underWay(), 'work is under way')
+    for (const { name } of sequences) await stage.rows(`SELECT setval('${name}', ${NEAR_THE_LIMIT})`)
+    stage.fire(`${sequences.length} sequences near 2^53`, inFlight)
+    await perform(stage, workloadOf(stage.plan.seed + 1, SMALL), made)
+    // What was planned after the jump went the whole way with numbers of that size.
+    const beyond = () => stage.rows(`SELECT FROM delivery WHERE id > ${NEAR_THE_LIMIT} AND state = 'delivered'`)
+    await stage.eventually(async () => (await beyond()).length > 0, 'a delivery with such a number is delivered')
+    return expectedOf(made)
   },
 }
 

@@ -1,11 +1,12 @@
 import { createServer, type Server } from 'node:http'
 import { EVERYTHING } from '../plan.ts'
 import type { Stage } from '../stage.ts'
-import { type Act, expectedOf, perform } from '../workload.ts'
+import { type Act, expectedOf, type Made, nothingMade, perform } from '../workload.ts'
 import { erpOrder, withIncidents } from './incident.ts'
 import type { Script } from './script.ts'
 import { letPass } from './webhooks.ts'
 
+const ML = 'mercadolibre:1001'
 const CREATE = { method: 'POST', path: '^/orders$' }
 
 export const erpOrders = (count: number, team: 'MercadoLibre' | 'Paris'): Act[] =>
@@ -22,42 +23,71 @@ export const delivered = async (stage: Stage, channel: string): Promise<number> 
 const dead = async (stage: Stage): Promise<number> =>
   (await stage.rows<{ n: number }>(`SELECT count(*)::int AS n FROM delivery WHERE state = 'dead'`))[0]?.n ?? 0
 
+/** Deliveries to a channel that were charged a try more than they had claims in which a send may have left. */
+export const burned = (stage: Stage, channel: string) =>
+  stage.rows(
+    `SELECT FROM delivery d WHERE d.channel = $1 AND d.kind = 'order' AND d.tries >
+       (SELECT count(DISTINCT a.lease) FROM attempt a
+        WHERE a.delivery_id = d.id AND a.purpose = 'send' AND (a.outcome IS NULL OR a.outcome IN ('ok', 'unknown')))`,
+    [channel],
+  )
+
+interface Asked {
+  way: string
+  answer: () => { status: number; retryAfter?: string }
+  /** How long nobody may send to the account. */
+  seconds: number
+}
+
+const ASKED: readonly Asked[] = [
+  { way: '429 with seconds', answer: () => ({ status: 429, retryAfter: '60' }), seconds: 60 },
+  { way: '429 with a date', answer: () => ({ status: 429, retryAfter: new Date(Date.now() + 60_000).toUTCString() }), seconds: 60 },
+  { way: '503 with seconds', answer: () => ({ status: 503, retryAfter: '60' }), seconds: 60 },
+  { way: '429 with an absurd value', answer: () => ({ status: 429, retryAfter: '9999999999' }), seconds: 6 * 3_600 },
+  { way: '429 with more digits than any time has', answer: () => ({ status: 429, retryAfter: '99999999999999' }), seconds: 30 },
+  { way: '429 alone', answer: () => ({ status: 429 }), seconds: 30 },
+]
+/** A date has whole seconds, and a busy machine sends a while after it was made. */
+const SOONER_S = 15
+
 /** M4: the marketplace asks to wait, in every form; until then nobody of the account asks again, and no try is counted. */
 export const askedToWait: Script = {
   async run(stage) {
-    const { running } = stage
-    const date = new Date(Date.now() + 3_000).toUTCString()
-    const ways: Record<string, unknown>[] = [
-      { status: 429, retryAfter: '1' },
-      { status: 429, retryAfter: date },
-      { status: 503, retryAfter: '1' },
-      { status: 429, retryAfter: '99999999999999' },
-      { status: 429 },
-    ]
-    await running.meli(
-      'PUT',
-      '/admin/faults',
-      ways.map((way) => ({ match: CREATE, fault: 'status', times: 1, ...way })),
-    )
     await stage.calm(...EVERYTHING)
-    const made = await perform(stage, erpOrders(5, 'MercadoLibre'))
-    const limited = () =>
-      stage.rows<{ n: number }>(`SELECT count(*)::int AS n FROM attempt WHERE error_code = 'rate-limited' HAVING count(*) > 0`)
-    for (let round = 0; round < 12 && (await delivered(stage, 'mercadolibre:1001')) < 5; round++) {
-      await new Promise((resolve) => setTimeout(resolve, 1_500))
-      // An absurd value is capped at six hours, an absent one is 30 s: the clock moves on instead.
-      await letPass(stage, round < 2 ? 31 : 6 * 3_600)
-    }
-    stage.fire('429 and 503 with every kind of Retry-After', `${(await limited())[0]?.n ?? 0} sends of ${made.erp.length} orders`)
-    const early = await stage.rows(
-      `SELECT FROM attempt a JOIN attempt b ON b.channel = a.channel AND b.purpose = 'send' AND b.started_at > a.ended_at AND b.started_at < a.ended_at + interval '900 ms'
-       WHERE a.error_code = 'rate-limited' AND b.id > a.id`,
-    )
-    stage.check(early.length === 0, 'nothing is sent to the account before it may')
-    stage.check((await dead(stage)) === 0, 'being asked to wait kills nothing')
+    const made = nothingMade()
+    for (const asked of ASKED) await waitedFor(stage, asked, made)
+    stage.check((await burned(stage, ML)).length === 0, 'being asked to wait counts no try')
+    stage.check((await dead(stage)) === 0, 'and kills nothing')
     return expectedOf(made)
   },
 }
+
+async function waitedFor(stage: Stage, { way, answer, seconds }: Asked, made: Made): Promise<void> {
+  const before = (await refusals(stage)).length
+  await stage.running.meli('PUT', '/admin/faults', [{ match: CREATE, fault: 'status', times: 1, ...answer() }])
+  await perform(stage, erpOrders(1, 'MercadoLibre'), made)
+  const refused = await stage.eventually(async () => (await refusals(stage))[before], `${way} is answered`)
+  stage.fire(way, refused.reference)
+  const isAsAsked = refused.seconds <= seconds + 1 && refused.seconds >= seconds - SOONER_S
+  stage.check(isAsAsked, `${way} shuts the account for ${seconds} s, not ${refused.seconds}`)
+  await perform(stage, [...erpOrders(1, 'MercadoLibre'), ...erpOrders(1, 'Paris')], made)
+  await stage.eventually(async () => (await delivered(stage, 'paris:main')) === before + 1, 'the other marketplace goes on')
+  stage.check((await sendsAfter(stage, refused.id)) === 0, `${way}: nothing is sent to the account before it may`)
+  await letPass(stage, seconds)
+  await stage.eventually(async () => (await delivered(stage, ML)) === 2 * (before + 1), `both are delivered after ${way}`)
+}
+
+/** Sends of the account that were asked to wait, and for how long it is shut. */
+const refusals = (stage: Stage) =>
+  stage.rows<{ id: string; reference: string; seconds: number }>(
+    `SELECT a.id, b.reference, extract(epoch FROM c.limited_until - a.ended_at)::int AS seconds
+     FROM attempt a JOIN channel c ON c.id = a.channel JOIN delivery d ON d.id = a.delivery_id JOIN binding b ON b.id = d.binding_id
+     WHERE a.channel = $1 AND a.error_code = 'rate-limited' ORDER BY a.id`,
+    [ML],
+  )
+
+const sendsAfter = async (stage: Stage, attemptId: string): Promise<number> =>
+  (await stage.rows(`SELECT FROM attempt WHERE channel = $1 AND purpose = 'send' AND id > $2`, [ML, attemptId])).length
 
 /** M5: an outage of the length that the title says, in the schedule of production; the clock moves, nothing else is shortened. */
 export const outage: Script = {
@@ -68,7 +98,7 @@ export const outage: Script = {
     await running.meli('PUT', '/admin/faults', [{ match: {}, fault: 'status', status: 503 }])
     await stage.calm('worker')
     const made = await perform(stage, erpOrders(8, 'MercadoLibre'))
-    const tried = () => stage.rows(`SELECT FROM attempt WHERE channel = 'mercadolibre:1001' AND error_code = 'unavailable'`)
+    const tried = () => stage.rows(`SELECT FROM attempt WHERE channel = $1 AND error_code = 'unavailable'`, [ML])
     await stage.eventually(async () => (await tried()).length >= 5, 'the circuit opens')
     stage.fire(`503 for ${minutes} min`, await stage.underWay())
     for (let passed = 0; passed < minutes * 60; passed += minutes === 1 ? 10 : 300) {
@@ -78,7 +108,7 @@ export const outage: Script = {
     }
     stage.check((await dead(stage)) === 0, 'an outage gives nothing up')
     await running.meli('DELETE', '/admin/faults')
-    for (let round = 0; round < 12 && (await delivered(stage, 'mercadolibre:1001')) < 8; round++) {
+    for (let round = 0; round < 12 && (await delivered(stage, ML)) < 8; round++) {
       await letPass(stage, 60 * minutes, ['worker'])
       await new Promise((resolve) => setTimeout(resolve, 1_500))
     }
@@ -129,7 +159,7 @@ export const blackHole: Script = {
     await stage.calm(...EVERYTHING)
     const made = await perform(stage, [...erpOrders(6, 'MercadoLibre'), ...erpOrders(6, 'Paris')])
     await stage.eventually(async () => (await delivered(stage, 'paris:main')) === 6, 'the healthy marketplace completes')
-    stage.check((await delivered(stage, 'mercadolibre:1001')) === 0, 'while the other is silent')
+    stage.check((await delivered(stage, ML)) === 0, 'while the other is silent')
     stage.check(stage.link('meli').hits() > 0, 'the black hole swallowed requests')
     stage.fire('MercadoLibre black-holed', await stage.underWay())
     stage.link('meli').set({ kind: 'none' })
@@ -191,11 +221,8 @@ export const oneBad: Script = {
       orders.push(await erpOrder(stage, i === 6 ? { lines: [{ sku: 'SKU-009', quantity: 1, price: 5_000 }] } : {}))
     stage.fire('the seventh of a batch is refused', `odoo-${orders[6]?.id}`)
     await stage.calm(...EVERYTHING)
-    await stage.eventually(
-      async () => (await delivered(stage, 'mercadolibre:1001')) === 9 && (await dead(stage)) === 1,
-      'nine delivered, one dead',
-    )
-    const declared = { reference: orders[6]?.name ?? '', cause: 'sku-unknown', state: 'dead', channel: 'mercadolibre:1001' } as const
+    await stage.eventually(async () => (await delivered(stage, ML)) === 9 && (await dead(stage)) === 1, 'nine delivered, one dead')
+    const declared = { reference: orders[6]?.name ?? '', cause: 'sku-unknown', state: 'dead', channel: ML } as const
     return withIncidents(stage, { erpToMarketplace: 9, marketplaceToErp: 0 }, [declared])
   },
 }
