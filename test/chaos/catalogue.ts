@@ -186,11 +186,11 @@ export const CATALOGUE: readonly CatalogueRow[] = [
     holds: 'I10',
     scenarios: run('askedToWait', 'asked to wait'),
   },
-  { row: 'M5', inject: '5xx for 1 min', holds: 'zero dead letters; drained', scenarios: run('outage', 'outage of a minute') },
+  { row: 'M5', inject: '5xx for 1 min', holds: 'zero dead letters; drained in order', scenarios: run('outage', 'outage of a minute') },
   {
     row: 'M5',
     inject: '5xx for 1 h',
-    holds: 'zero dead letters; drained',
+    holds: 'zero dead letters; drained in order',
     scenarios: run('outage', 'outage of an hour'),
     not: '6 h is documented behaviour: 12 sends over about 28 h',
   },

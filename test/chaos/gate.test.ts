@@ -1,12 +1,8 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { allGreen } from './all-green.ts'
 import { FAULT_NAMES } from './faults.ts'
 import { gatePlans, killPlans } from './matrix-plans.ts'
-import { type Plan, POINTS, type RunRecord } from './plan.ts'
-import { runCounted } from './run-all.ts'
-import { witness } from './table.ts'
-
-/** Scenarios wait for leases and settle windows, so some go at once; more than this slow each other down on two cores. */
-const PARALLEL = 5
+import { POINTS } from './plan.ts'
 
 const gate = gatePlans()
 const kills = killPlans()
@@ -30,17 +26,3 @@ describe('a node that is killed loses no order and doubles none', () => {
 describe('every two of failpoint, hit, action, fault and marketplace profile meet, and no order is lost or doubled', () => {
   allGreen(gate)
 })
-
-function allGreen(plans: readonly Plan[]): void {
-  let records: RunRecord[]
-  beforeAll(async () => {
-    const began = performance.now()
-    records = await runCounted(plans, { parallel: PARALLEL })
-    console.log(`${plans.length} scenarios in ${Math.round((performance.now() - began) / 1_000)} s`)
-  }, 1_800_000)
-
-  test.for(plans)('$row $id: $title', ({ id }) => {
-    const record = records.find((one) => one.plan.id === id)
-    expect(record?.result, record ? witness(record).join('\n') : 'never ran').toBe('green')
-  })
-}

@@ -20,7 +20,7 @@ export const delivered = async (stage: Stage, channel: string): Promise<number> 
     )
   )[0]?.n ?? 0
 
-const dead = async (stage: Stage): Promise<number> =>
+export const dead = async (stage: Stage): Promise<number> =>
   (await stage.rows<{ n: number }>(`SELECT count(*)::int AS n FROM delivery WHERE state = 'dead'`))[0]?.n ?? 0
 
 /** Deliveries to a channel that were charged a try more than they had claims in which a send may have left. */
@@ -88,35 +88,6 @@ const refusals = (stage: Stage) =>
 
 const sendsAfter = async (stage: Stage, attemptId: string): Promise<number> =>
   (await stage.rows(`SELECT FROM attempt WHERE channel = $1 AND purpose = 'send' AND id > $2`, [ML, attemptId])).length
-
-/** M5: an outage of the length that the title says, in the schedule of production; the clock moves, nothing else is shortened. */
-export const outage: Script = {
-  stage: () => ({ yaml: [['backoffScale: 0.02', 'backoffScale: 1']] }),
-  async run(stage) {
-    const minutes = stage.plan.title.includes('hour') ? 60 : 1
-    const { running } = stage
-    await running.meli('PUT', '/admin/faults', [{ match: {}, fault: 'status', status: 503 }])
-    await stage.calm('worker')
-    const made = await perform(stage, erpOrders(8, 'MercadoLibre'))
-    const tried = () => stage.rows(`SELECT FROM attempt WHERE channel = $1 AND error_code = 'unavailable'`, [ML])
-    await stage.eventually(async () => (await tried()).length >= 5, 'the circuit opens')
-    stage.fire(`503 for ${minutes} min`, await stage.underWay())
-    for (let passed = 0; passed < minutes * 60; passed += minutes === 1 ? 10 : 300) {
-      await perform(stage, erpOrders(1, 'Paris'), made)
-      await letPass(stage, minutes === 1 ? 10 : 300, ['worker'])
-      await stage.eventually(async () => (await delivered(stage, 'paris:main')) >= made.erp.length - 8, 'the other marketplace goes on')
-    }
-    stage.check((await dead(stage)) === 0, 'an outage gives nothing up')
-    await running.meli('DELETE', '/admin/faults')
-    for (let round = 0; round < 12 && (await delivered(stage, ML)) < 8; round++) {
-      await letPass(stage, 60 * minutes, ['worker'])
-      await new Promise((resolve) => setTimeout(resolve, 1_500))
-    }
-    stage.check((await dead(stage)) === 0, 'nor does its end')
-    await stage.calm('subscriber', 'reconciler')
-    return expectedOf(made)
-  },
-}
 
 /** M7: answers that never end, are of the wrong kind or far too large: timeouts and the size cap hold. */
 export const strangeAnswers: Script = {

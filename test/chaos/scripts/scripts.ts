@@ -7,6 +7,7 @@ import * as marketplaces from './marketplaces.ts'
 import { matrix } from './matrix.ts'
 import * as nodes from './nodes.ts'
 import * as operators from './operators.ts'
+import { outage } from './outage.ts'
 import { permanentErrors } from './permanent-errors.ts'
 import type { Script } from './script.ts'
 import * as tokens from './tokens.ts'
@@ -33,7 +34,7 @@ export const SCRIPTS: Record<string, Script> = {
   betweenPolls: erp.betweenPolls,
   erpRestored: erp.erpRestored,
   askedToWait: marketplaces.askedToWait,
-  outage: marketplaces.outage,
+  outage,
   strangeAnswers: marketplaces.strangeAnswers,
   blackHole: marketplaces.blackHole,
   wrongAddress: marketplaces.wrongAddress,
