@@ -287,8 +287,8 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   },
   {
     row: 'O3',
-    inject: 'quantity 0, negative; missing SKU; section; 300 lines',
-    holds: 'that order quarantined, others flow',
+    inject: 'quantity 0.5, 0, negative; missing SKU; section; archived product; 5,000 lines',
+    holds: 'that order held with its cause, others flow',
     scenarios: run('strangeRecords', 'strange records'),
   },
   {

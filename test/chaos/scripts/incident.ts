@@ -9,6 +9,8 @@ export interface Declared {
   cause: string
   state: 'dead' | 'pending' | 'quarantined'
   channel: string
+  /** Of an order that was bought there; it counts as one from marketplace to ERP. */
+  soldAt?: string
 }
 
 /** An order whose SKU its marketplace does not know. */
@@ -27,11 +29,17 @@ export async function erpOrder({ running }: Stage, body: Record<string, unknown>
   return made
 }
 
-/** Adds declared orders (each counts as one from ERP to marketplace) to what the auditor must find. */
+/** Adds declared orders to what the auditor must find. */
 export async function withIncidents({ running }: Stage, expected: Expected, declared: readonly Declared[]): Promise<Expected> {
   if (declared.length === 0) return expected
   const incidents = `${running.home}/incidents.json`
-  const lines = declared.map(({ reference, ...rest }) => ({ reference, system: 'odoo', declared: rest }))
+  const lines = declared.map(({ reference, soldAt = 'odoo', ...rest }) => ({ reference, system: soldAt, declared: rest }))
   await writeFile(incidents, JSON.stringify(lines))
-  return { ...expected, erpToMarketplace: expected.erpToMarketplace + declared.length, incidents }
+  const sold = declared.filter((one) => one.soldAt !== undefined).length
+  return {
+    ...expected,
+    erpToMarketplace: expected.erpToMarketplace + declared.length - sold,
+    marketplaceToErp: expected.marketplaceToErp + sold,
+    incidents,
+  }
 }
