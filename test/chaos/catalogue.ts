@@ -133,9 +133,15 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   },
   {
     row: 'D3',
-    inject: 'a lock of 5 s on a hot table; statement timeout',
-    holds: '503 with Retry-After; nothing acknowledged',
-    scenarios: run('lockedOut', 'inbox locked'),
+    inject: 'pool exhausted; a lock of 5 s on a hot table and on a hot row; statement timeout',
+    holds: '503 with Retry-After; nothing acknowledged; bounded queue',
+    not: 'a webhook that waits for 30 s behind others has its connection ended without an answer: it is not acknowledged, and hears no Retry-After',
+    scenarios: [
+      ...run('lockedOut', 'inbox locked'),
+      ...run('lockedOut', 'row of the account locked'),
+      ...run('poolExhausted', 'no connection left'),
+      ...run('statementTooLong', 'statement too long'),
+    ],
   },
   { row: 'D4', inject: 'read-only database', holds: 'refuses to acknowledge; recovers', scenarios: run('readOnly', 'read-only') },
   {

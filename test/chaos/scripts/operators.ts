@@ -35,15 +35,17 @@ async function stateOf(stage: Stage, deliveryId: string): Promise<string> {
   return (await stage.rows<{ state: string }>(`SELECT state FROM delivery WHERE id = $1`, [deliveryId]))[0]?.state ?? 'gone'
 }
 
-/** Holds a table so that nobody else reads or writes it. */
+/** Holds a table, or the row of one channel, so that nobody else reads (the row: locks) or writes it. */
 export async function whileLocked<T>(
   { running }: Stage,
-  table: 'audit' | 'inbound_event' | 'delivery',
+  what: { table: 'audit' | 'inbound_event' } | { row: string },
   work: () => Promise<T>,
 ): Promise<T> {
   const locker = await running.owner.connect()
   try {
-    await locker.query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`)
+    await locker.query('BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0')
+    if ('row' in what) await locker.query('SELECT FROM channel WHERE id = $1 FOR UPDATE', [what.row])
+    else await locker.query(`LOCK TABLE ${what.table} IN ACCESS EXCLUSIVE MODE`)
     return await work()
   } finally {
     await locker.query('ROLLBACK')
@@ -59,7 +61,7 @@ export const auditLocked: Script = {
     await refusedOrder(stage)
     const id = await deadDelivery(stage)
     await running.meli('DELETE', '/admin/unknown-skus')
-    const refused = await whileLocked(stage, 'audit', async () => {
+    const refused = await whileLocked(stage, { table: 'audit' }, async () => {
       stage.fire('audit table locked', `outbox-${id}`)
       const answer = await atDesk(stage, (desk) => replayed(desk, `outbox-${id}`))
       stage.check((await stateOf(stage, id)) === 'dead', 'nothing was changed while the audit could not be written')

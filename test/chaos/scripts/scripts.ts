@@ -22,6 +22,8 @@ export const SCRIPTS: Record<string, Script> = {
   permutedStates,
   restarted: database.restarted,
   lockedOut: database.lockedOut,
+  poolExhausted: database.poolExhausted,
+  statementTooLong: database.statementTooLong,
   readOnly: database.readOnly,
   diskFull: database.diskFull,
   staleSnapshot: database.staleSnapshot,
