@@ -281,7 +281,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   },
   {
     row: 'O1',
-    inject: 'Odoo 500 / hang / login revoked',
+    inject: 'Odoo down 1 h: 500 / hang / login revoked',
     holds: 'outbound continues; catch-up',
     scenarios: run('erpAway', '500, silence, revoked', 0, 1, 2),
   },
@@ -305,9 +305,9 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   },
   {
     row: 'O5',
-    inject: 'database restored, ids used again',
-    holds: 'another order never overwrites',
-    scenarios: run('erpRestored', 'restored'),
+    inject: 'database restored, ids used again; two companies',
+    holds: 'another order never overwrites; another company’s is not routed',
+    scenarios: [...run('erpRestored', 'restored'), ...run('twoCompanies', 'two companies')],
   },
   {
     row: 'P1',
@@ -360,7 +360,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   {
     row: 'S1',
     inject: 'migrate under load: column, index, backfill',
-    holds: 'I1-I3; lock < 1 s',
+    holds: 'I1-I3; lock < 1 s; the present binary goes on on the next schema',
     scenarios: run('migratedUnderLoad', 'migrated under load'),
   },
   {
@@ -374,12 +374,6 @@ export const CATALOGUE: readonly CatalogueRow[] = [
       victim: at('after-send-before-response', 'kill', { nth: 2 }),
     })),
     needs: 'history',
-  },
-  {
-    row: 'S3',
-    inject: 'old binary on the new schema',
-    holds: 'I1-I3',
-    scenarios: run('migratedUnderLoad', 'the present binary on the next schema', 2),
   },
   {
     row: 'S3',
@@ -414,7 +408,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   },
   {
     row: 'A1',
-    inject: 'prompt injection in buyer name and error text',
+    inject: 'prompt injection in buyer name, address and error text',
     holds: 'no action',
     scenarios: run('injectedWords', 'injected words'),
   },

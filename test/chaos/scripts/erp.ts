@@ -5,11 +5,11 @@ import { type Act, expectedOf, perform } from '../workload.ts'
 import { type Declared, erpOrder, withIncidents } from './incident.ts'
 import { dead, delivered, erpOrders } from './marketplaces.ts'
 import type { Script } from './script.ts'
-import { bought } from './webhooks.ts'
+import { bought, letPass } from './webhooks.ts'
 
 const ML = 'mercadolibre:1001'
 
-/** O1: Odoo is away (500, silence, or the login revoked, by the seed); what was planned goes on, and the rest is caught up with. */
+/** O1: Odoo is away for an hour (500, silence, or the login revoked, by the seed); what was planned goes on, and the rest is caught up with. */
 export const erpAway: Script = {
   async run(stage) {
     const { running } = stage
@@ -33,12 +33,19 @@ export const erpAway: Script = {
       sold,
     )
     await stage.eventually(async () => (await delivered(stage, 'paris:main')) === 4, 'outbound goes on while Odoo is away')
-    stage.check((await stage.rows(`SELECT FROM delivery WHERE state = 'dead'`)).length === 0, 'nothing is given up')
+    for (let minutes = 0; minutes <= 60; minutes += 20) {
+      await stage.eventually(async () => (await unread(stage)).length > 0, `Odoo cannot be read after ${minutes} min`)
+      if (minutes < 60) await letPass(stage, 1_200)
+    }
+    stage.check((await dead(stage)) === 0, 'an hour gives nothing up')
     await running.odoo('DELETE', '/admin/faults')
     await running.odoo('PUT', '/admin/credentials', { expired: false })
     return expectedOf(await perform(stage, erpOrders(1, 'Paris'), made))
   },
 }
+
+/** The collector's cursor, when its last reading failed; a worker that starts anew has not read yet. */
+const unread = (stage: Stage) => stage.rows(`SELECT FROM cursor WHERE name = 'erp-orders' AND failed_since IS NOT NULL`)
 
 /** O2: a transaction of Odoo commits late with an old write_date, beyond the overlap: the comparison of ids finds it. */
 export const lateCommit: Script = {
@@ -201,6 +208,30 @@ export const erpRestored: Script = {
     return null
   },
 }
+
+/** O5: two companies sell through teams of one name: a rule keeps the orders of the other one at home. What no rule names goes everywhere. */
+export const twoCompanies: Script = {
+  stage: () => ({ yaml: [['routing:', `routing:\n  - { name: other company, when: { company: Comercial Andes Norte SpA }, to: [] }`]] }),
+  async run(stage) {
+    const other = await erpOrder(stage, { company: OTHER_COMPANY })
+    const made = await perform(stage, erpOrders(3, 'MercadoLibre'))
+    stage.fire('an order of another company', `odoo-${other.id} ${made.erp.map((order) => `odoo-${order.id}`).join(' ')}`)
+    await stage.calm(...EVERYTHING)
+    await stage.eventually(async () => (await delivered(stage, ML)) === made.erp.length, 'the orders of the first company flow')
+    const known = () =>
+      stage.rows<{ owed: number }>(
+        `SELECT (SELECT count(*)::int FROM delivery d WHERE d.order_id = s.id AND d.kind = 'order') AS owed
+         FROM silver_order s WHERE s.origin = 'odoo' AND s.order_key = $1`,
+        [String(other.id)],
+      )
+    const [row] = await stage.eventually(async () => ((await known()).length > 0 ? known() : undefined), 'the order of the other is read')
+    stage.check(row?.owed === 0, `nothing of it is owed to a marketplace: ${row?.owed}`)
+    stage.check((await copies(stage, other)).length === 0, 'and none has it')
+    return expectedOf(made)
+  },
+}
+
+const OTHER_COMPANY = 2
 
 /** Every state of the order's copy at MercadoLibre, as its ledger holds them. */
 async function copies({ running }: Stage, { id }: ErpMade): Promise<unknown[]> {

@@ -77,7 +77,7 @@ export const poisonous: Script = {
 
 const MOST_DEATHS = 12
 
-/** S1, S3: a migration adds a column, an index and a backfill while the present binary works, and goes on working on the new schema. */
+/** S1: a migration adds a column, an index and a backfill while the present binary works, and goes on working on the new schema. */
 export const migratedUnderLoad: Script = {
   async run(stage) {
     await stage.calm(...EVERYTHING)

@@ -35,6 +35,7 @@ export const SCRIPTS: Record<string, Script> = {
   strangeRecords: erp.strangeRecords,
   betweenPolls: erp.betweenPolls,
   erpRestored: erp.erpRestored,
+  twoCompanies: erp.twoCompanies,
   askedToWait: marketplaces.askedToWait,
   outage,
   strangeAnswers: marketplaces.strangeAnswers,
