@@ -1,3 +1,4 @@
+import * as busyDatabase from './busy-database.ts'
 import * as database from './database.ts'
 import { acceptedLate } from './deliveries.ts'
 import * as erp from './erp.ts'
@@ -21,9 +22,9 @@ export const SCRIPTS: Record<string, Script> = {
   permanentErrors,
   permutedStates,
   restarted: database.restarted,
-  lockedOut: database.lockedOut,
-  poolExhausted: database.poolExhausted,
-  statementTooLong: database.statementTooLong,
+  lockedOut: busyDatabase.lockedOut,
+  poolExhausted: busyDatabase.poolExhausted,
+  statementTooLong: busyDatabase.statementTooLong,
   readOnly: database.readOnly,
   diskFull: database.diskFull,
   staleSnapshot: database.staleSnapshot,
