@@ -135,7 +135,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
     row: 'D3',
     inject: 'pool exhausted; a lock of 5 s on a hot table and on a hot row; statement timeout',
     holds: '503 with Retry-After; nothing acknowledged; bounded queue',
-    not: 'a webhook that waits for 30 s behind others has its connection ended without an answer: it is not acknowledged, and hears no Retry-After',
+    not: 'behind statements that are ended after 15 s a webhook may wait for 30 s; then its connection ends: it is not acknowledged, and hears no Retry-After',
     scenarios: [
       ...run('lockedOut', 'inbox locked'),
       ...run('lockedOut', 'row of the account locked'),

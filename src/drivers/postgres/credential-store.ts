@@ -23,7 +23,7 @@ export function credentialStore(pool: Pool, sealed: Sealer): CredentialStore {
       return rowCount === 1
     },
     saveRefreshed: (channel, lease, pair) =>
-      retried(() => transaction(pool, (client) => saveRefreshed(client, sealed, { channel, lease, pair })), SAVE_PAUSES_MS),
+      retried(() => transaction(pool, (client) => saveRefreshed(client, sealed, { channel, lease, pair })), { pausesMs: SAVE_PAUSES_MS }),
     releaseRefresh: async (channel, lease) => {
       await pool.query('UPDATE credential SET lease = NULL, lease_until = NULL, exchange_at = NULL WHERE channel = $1 AND lease = $2', [
         channel,

@@ -3,6 +3,7 @@ import type { InboundEvent, Verdict } from '../../core/inbound-event.ts'
 import type { RawRequest, Receipt } from '../../ports/inbox.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
 import { retried } from './retry.ts'
+import { isTransient, isWaitOver } from './sqlstate.ts'
 
 /** A request with the events it holds, their ids already drawn. */
 export interface ReceivedRequest {
@@ -38,8 +39,11 @@ export async function writeRequests(pool: Pool, batch: readonly ReceivedRequest[
       }
       return stored
     })
-  })
+  }, WITHOUT_A_SECOND_WAIT)
 }
+
+/** What waited in vain for a connection is refused, and its sender comes again: waiting once more would keep all that queue behind it past their limit. */
+const WITHOUT_A_SECOND_WAIT = { isWorthIt: (error: unknown): boolean => isTransient(error) && !isWaitOver(error) }
 
 /** One event on its way into the table. */
 interface Entry {

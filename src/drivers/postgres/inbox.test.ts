@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
 import type { InboundEvent, Verdict } from '../../core/inbound-event.ts'
 import { InboxFull, type RawRequest } from '../../ports/inbox.ts'
@@ -220,6 +220,17 @@ test('a full queue and a database that refuses both say that nothing was stored'
   const readOnly = connect({ url: database.url, role: 'rosh_reader', max: 1, applicationName: 'inbox-test-reader' })
   await expect(postgresInbox(readOnly, { maxTries: 12 }).record(aRequest(), 'accepted', [anEvent('z')])).rejects.toBeInstanceOf(InboxFull)
   await readOnly.end()
+})
+
+test('what waited in vain for a connection is refused after one wait: others wait behind it', async () => {
+  const full = connect({ url: database.url, role: 'rosh_ingest', max: 1, applicationName: 'inbox-test-full' })
+  full.options.connectionTimeoutMillis = 20
+  const held = await full.connect()
+  const wait = vi.spyOn(full, 'connect')
+  await expect(postgresInbox(full, { maxTries: 12 }).record(aRequest(), 'accepted', [anEvent('a')])).rejects.toBeInstanceOf(InboxFull)
+  expect(wait).toHaveBeenCalledTimes(1)
+  held.release()
+  await full.end()
 })
 
 test('drain waits for what was recorded', async () => {

@@ -29,8 +29,12 @@ export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if ('code' in error && typeof error.code === 'string') return SOCKET_CODES.has(error.code)
   // pg reports a connection that broke under a query without any code.
-  return /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect)/.test(error.message)
+  return isWaitOver(error) || /^(Connection terminated|Client has encountered a connection error)/.test(error.message)
 }
+
+/** No connection of the pool came free in the time that one may be waited for. */
+export const isWaitOver = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect')
 
 const TRANSIENT = new Set(['57P01', '57P02', '57P03', '40001', '40P01', '53300'])
 const SOCKET_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT'])
