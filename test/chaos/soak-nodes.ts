@@ -14,7 +14,7 @@ export interface Fleet {
   stops: number
   /** Nodes that came back with a wrong clock. */
   shifted: number
-  /** Ends a random node as kill -9 does, notes what was under way, and starts another in its place. */
+  /** Ends a random node as kill -9 does while work is under way, notes what that was, and starts another in its place. */
   kill(): Promise<void>
   /** Freezes a random node for `ms`, then lets it go on. */
   freeze(ms: number): Promise<void>
@@ -48,7 +48,7 @@ export async function startFleet(stage: Stage): Promise<Fleet> {
     async kill() {
       const one = any()
       if (!one) return
-      const inFlight = await openWork(stage)
+      const inFlight = await workMet(stage)
       await one.node.end()
       fleet.kills += 1
       stage.fire(`kill ${one.role}`, inFlight)
@@ -72,6 +72,18 @@ export async function startFleet(stage: Stage): Promise<Fleet> {
 function drawnShift({ random }: Stage): number {
   if (random() >= SHIFTED) return 0
   return random() < 0.5 ? HOUR_MS : -HOUR_MS
+}
+
+const LONGEST_WAIT_MS = 4_000
+const LOOK_WITHIN_MS = 200
+
+/** Looks at random moments until one finds work under way: a quick hub is idle for most of a second. Nothing after the longest wait. */
+async function workMet(stage: Stage): Promise<string> {
+  for (const end = Date.now() + LONGEST_WAIT_MS; ; ) {
+    await new Promise((resolve) => setTimeout(resolve, stage.random() * LOOK_WITHIN_MS))
+    const found = await openWork(stage)
+    if (found !== '' || Date.now() > end) return found
+  }
 }
 
 // What the hub looks at again by itself is always under way and shows nothing; a database that is down shows nothing either.
