@@ -140,6 +140,20 @@ describe('a sweep of a marketplace', () => {
     expect((await events()).toSorted()).toEqual(['1 applied', '1 pending', '3 pending'])
   })
 
+  test('asks once a day for orders on their way where the marketplace lists changes, by an order of the pack', async () => {
+    market.buy({ id: '1', ...sale })
+    await sweep()
+    await applyDue()
+    expect(await rereadOpenOrders(market, ports)).toBe(0)
+    await owner.query(`UPDATE silver_order SET order_key = 'pack-9'`)
+    await owner.query(`UPDATE resource SET fetched_at = fetched_at - interval '25 hours'`)
+    expect(await rereadOpenOrders(market, ports)).toBe(1)
+    expect((await owner.query(`SELECT resource FROM inbound_event WHERE state = 'pending'`)).rows).toEqual([{ resource: '/orders/1' }])
+    await owner.query(`DELETE FROM inbound_event WHERE state = 'pending'`)
+    await owner.query(`UPDATE silver_order SET fulfilment = 'delivered'`)
+    expect(await rereadOpenOrders(market, ports)).toBe(0)
+  })
+
   test('asks again for open orders where the marketplace lists no changes, by one event each', async () => {
     market.buy({ id: '1', ...sale })
     await sweep()

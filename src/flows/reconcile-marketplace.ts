@@ -50,13 +50,19 @@ export async function sweepMarketplace(marketplace: Marketplace, ports: Reconcil
   return recorded
 }
 
+/** A sweep shows a change of the order, but a shipment that moves changes no version of its order (MercadoLibre): its notification alone tells. */
+const SHIPMENTS_AFTER_MS = 86_400_000
+
 /**
- * Where the marketplace lists by creation alone, no sweep shows that an older order changed: each that is still open, and was not fetched for
- * `compareAfterMs`, is fetched by an event of its own. Finds a status whose webhook was lost. Answers how many events that made.
+ * Fetches open orders again, each by an event of its own, since no sweep shows every change whose webhook was lost for good. Where the marketplace lists by creation
+ * alone, those that were not fetched for `compareAfterMs`; where it lists changes, those not delivered yet, once a day. Answers how many events that made.
  */
 export async function rereadOpenOrders(marketplace: Marketplace, ports: ReconcilePorts): Promise<number> {
-  if (marketplace.listsChanges) return 0
-  return recordSwept(await ports.reconcile.openOrders(ports.channel, ports.compareAfterMs, ports.compareLimit), ports)
+  const { channel, compareAfterMs, compareLimit } = ports
+  const which = marketplace.listsChanges
+    ? { olderThanMs: Math.max(compareAfterMs, SHIPMENTS_AFTER_MS), isDeliveredToo: false }
+    : { olderThanMs: compareAfterMs, isDeliveredToo: true }
+  return recordSwept(await ports.reconcile.openOrders(channel, which, compareLimit), ports)
 }
 
 async function recordSwept(found: readonly Unseen[], { channel, inbox }: ReconcilePorts): Promise<number> {

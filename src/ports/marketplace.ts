@@ -43,7 +43,7 @@ export interface Marketplace extends Target {
   readonly channel: string
   /** Declared from the configured target and mode, never guessed from a host name. */
   readonly capabilities: Capabilities
-  /** Whether `listChanged` shows a change of an order that was created long before. Where not, open orders are fetched again one by one. */
+  /** Whether `listChanged` shows a change of an order that was created long before. Where not, open orders are fetched again more often. */
   readonly listsChanges: boolean
   /**
    * Fetches what `resource` points at with the account's own credentials, and every part of the same order that belongs to it.

@@ -29,6 +29,13 @@ export interface Unseen {
   fetchedAt: string | null
 }
 
+export interface OpenOrders {
+  /** Not fetched for so long. Milliseconds. */
+  olderThanMs: number
+  /** Also those that were delivered within the last 30 days: goods come back for a while. */
+  isDeliveredToo: boolean
+}
+
 export interface ReconcileStore {
   /** ISO instant up to which a sweep was read; null before the first. */
   readCursor(name: string): Promise<string | null>
@@ -43,11 +50,10 @@ export interface ReconcileStore {
   /** Where the sweeps of a channel without a configured start begin: `spanMs` before it was first asked, and the same ever after. ISO instant. */
   sweepStart(channel: string, spanMs: number): Promise<string>
   /**
-   * The orders at a channel, born there or sent there, whose story is not over: neither cancelled, closed nor returned, and
-   * delivered within the last 30 days if at all, nor known to be gone from there. Those alone that were not fetched for `olderThanMs` and of which no waiting or poisonous event
-   * speaks, nor one of a sweep that was given up on; those asked for longest ago first.
+   * The orders at a channel, born there or sent there, whose story is not over: neither cancelled, closed nor returned, nor known to be gone from there. Those alone of which
+   * no waiting or poisonous event speaks, nor one of a sweep that was given up on; those asked for longest ago first.
    */
-  openOrders(channel: string, olderThanMs: number, limit: number): Promise<Unseen[]>
+  openOrders(channel: string, which: OpenOrders, limit: number): Promise<Unseen[]>
   /**
    * Bindings whose newest version was delivered at least `firstMs` ago and whose target was never looked at since it was bound, or not for
    * `againMs`; oldest first.

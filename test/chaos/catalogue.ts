@@ -247,7 +247,12 @@ export const CATALOGUE: readonly CatalogueRow[] = [
     holds: 'memory flat; others unaffected',
     scenarios: run('greedySenders', 'greedy senders'),
   },
-  { row: 'W8', inject: 'event lost entirely', holds: 'the sweep finds it', scenarios: run('lostForGood', 'all lost') },
+  {
+    row: 'W8',
+    inject: 'event lost entirely',
+    holds: 'the sweep finds an order, and the daily look at what is on its way a shipment',
+    scenarios: [...run('lostForGood', 'all lost'), ...run('shipmentLostForGood', 'of a shipment')],
+  },
   {
     row: 'W9',
     inject: 'event before our push response',

@@ -84,10 +84,11 @@ describe('what a sweep has not seen', () => {
     await rows.inbound({ channel: 'paris:main', orderKey: 'spoken-of' })
     await pool.query(`UPDATE resource SET fetched_at = hub_now() WHERE resource = '/orders/p-1'`)
     const store = postgresReconcileStore(pool, 3)
-    const open = async (limit = 10): Promise<string[]> =>
-      (await store.openOrders('paris:main', 3_600_000, limit)).map(({ resource }) => resource)
+    const open = async (limit = 10, isDeliveredToo = true): Promise<string[]> =>
+      (await store.openOrders('paris:main', { olderThanMs: 3_600_000, isDeliveredToo }, limit)).map(({ resource }) => resource)
     // The order that the hub sent there was never fetched.
     expect(await open()).toEqual(['/orders/p-7', '/orders/o-1', '/orders/o-2', '/orders/o-3'])
+    expect(await open(10, false)).toEqual(['/orders/p-7', '/orders/o-1', '/orders/o-2'])
     await pool.query(`UPDATE resource SET fetch_no = nextval('fetch_number') WHERE resource = '/orders/o-1'`)
     expect(await open(3)).toEqual(['/orders/p-7', '/orders/o-2', '/orders/o-3'])
     await rows.inbound({ channel: 'paris:main', orderKey: 'o-2', topic: 'sweep', state: 'dead', cause: 'inbound-dead' })

@@ -1,7 +1,7 @@
 import type { Drift } from '../../core/drift.ts'
 import { orderPointer } from '../../core/inbound-event.ts'
 import type { Desired } from '../../core/desired.ts'
-import type { Comparable, CompareRest, ReconcileStore, Unseen } from '../../ports/reconcile-store.ts'
+import type { Comparable, CompareRest, OpenOrders, ReconcileStore, Unseen } from '../../ports/reconcile-store.ts'
 import type { Listed } from '../../ports/marketplace.ts'
 import type { Shown } from '../../ports/target.ts'
 import { keptStart } from './kept-start.ts'
@@ -32,7 +32,7 @@ export function postgresReconcileStore(pool: Pool, maxTries: number): ReconcileS
     },
     unseen: (channel, found, than) => unseen(pool, { channel, ...than }, found),
     sweepStart: (channel, spanMs) => keptStart(pool, `sweep-start/${channel}`, spanMs),
-    openOrders: (channel, olderThanMs, limit) => openOrders(pool, { channel, olderThanMs }, limit),
+    openOrders: (channel, which, limit) => openOrders(pool, { channel, ...which }, limit),
     comparable: (channel, rest, limit) => comparable(pool, channel, rest, limit),
     recordComparison: (compared, shown, drifts) => transaction(pool, (client) => recordComparison(client, compared, shown, drifts)),
     async postponeComparison({ bindingId }) {
@@ -75,7 +75,10 @@ async function unseen(
 
 // Goods come back after their delivery, for a while.
 const OPEN = `s.lifecycle IN ('open', 'cancel_requested') AND s.fulfilment <> 'returned'
-  AND (s.fulfilment <> 'delivered' OR s.updated_at > hub_now() - interval '30 days')`
+  AND (s.fulfilment <> 'delivered' OR $5 AND s.updated_at > hub_now() - interval '30 days')`
+
+// Of a pack that has an id of its own: one order of it, whose fetch brings the others.
+const ORDER_ID = `coalesce((SELECT min(o.external_id) FROM observation o WHERE o.order_id = s.id AND o.channel = s.origin AND o.entity = 'order'), s.order_key)`
 
 // Its dead letter waits for a person, or for a webhook that tells of the order anew.
 const GIVEN_UP = `EXISTS (SELECT FROM inbound_event e WHERE e.channel = $1 AND e.resource = f.resource
@@ -83,19 +86,20 @@ const GIVEN_UP = `EXISTS (SELECT FROM inbound_event e WHERE e.channel = $1 AND e
 
 async function openOrders(
   pool: Pool,
-  { channel, olderThanMs }: { channel: string; olderThanMs: number },
+  { channel, olderThanMs, isDeliveredToo }: { channel: string } & OpenOrders,
   limit: number,
 ): Promise<Unseen[]> {
   const { rows } = await pool.query<Unseen>(
     `SELECT f.resource, f."orderKey", NULL AS version, ${FETCHED_AT} FROM (
-       SELECT $2 || s.order_key AS resource, s.order_key AS "orderKey" FROM silver_order s WHERE s.origin = $1 AND ${OPEN}
-       UNION
-       SELECT $2 || b.external_id, b.external_id FROM binding b JOIN silver_order s ON s.id = b.order_id
-       WHERE b.channel = $1 AND b.external_id IS NOT NULL AND b.missing_since IS NULL AND ${OPEN}
+       SELECT $2 || id AS resource, id AS "orderKey" FROM (
+         SELECT ${ORDER_ID} AS id FROM silver_order s WHERE s.origin = $1 AND ${OPEN}
+         UNION
+         SELECT b.external_id FROM binding b JOIN silver_order s ON s.id = b.order_id
+         WHERE b.channel = $1 AND s.origin <> $1 AND b.external_id IS NOT NULL AND b.missing_since IS NULL AND ${OPEN}) there
      ) f LEFT JOIN resource r ON r.channel = $1 AND r.resource = f.resource
      WHERE coalesce(r.fetched_at < hub_now() - $3 * interval '1 ms', true) AND ${UNSPOKEN} AND NOT ${GIVEN_UP}
      ORDER BY r.fetch_no NULLS FIRST LIMIT $4`,
-    [channel, orderPointer(''), olderThanMs, limit],
+    [channel, orderPointer(''), olderThanMs, limit, isDeliveredToo],
   )
   return rows
 }

@@ -70,5 +70,6 @@ export const SCRIPTS: Record<string, Script> = {
   timestamps: webhooks.timestamps,
   hostileBodies: webhooks.hostileBodies,
   lostForGood: webhooks.lostForGood,
+  shipmentLostForGood: webhooks.shipmentLostForGood,
   toldBeforeAnswered: webhooks.toldBeforeAnswered,
 }

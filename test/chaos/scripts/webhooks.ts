@@ -204,6 +204,25 @@ export const lostForGood: Script = {
   },
 }
 
+/** W8: the notification of a shipment is lost for good, and the sweep shows no change of its order; it is asked for once a day. */
+export const shipmentLostForGood: Script = {
+  async run(stage) {
+    const { running } = stage
+    await stage.calm(...EVERYTHING)
+    const sale = await bought(stage)
+    const [order] = sale.order_ids
+    const isNow = async (fulfilment: string): Promise<boolean> =>
+      (await stage.rows(`SELECT FROM silver_order WHERE origin = 'mercadolibre:1001' AND fulfilment = $1`, [fulfilment])).length === 1
+    await stage.eventually(async () => (await isNow('to_prepare')) || (await isNow('ready_to_ship')) || undefined, 'the sale is known')
+    await running.meli('PUT', '/admin/settings', { disabledTopics: ['shipments', 'orders_v2'] })
+    await running.meli('POST', `/admin/shipments/${sale.shipment_id}/status`, { status: 'shipped', tracking_number: 'CL7' })
+    stage.fire('the notification of a shipment was lost for good', `/orders/${order}`)
+    await letPass(stage, 86_400)
+    await stage.eventually(async () => (await isNow('shipped')) || undefined, 'its order was fetched again')
+    return { erpToMarketplace: 0, marketplaceToErp: 1 }
+  },
+}
+
 /** W9: a marketplace tells of our own order before it answers its creation. */
 export const toldBeforeAnswered: Script = {
   async run(stage) {
