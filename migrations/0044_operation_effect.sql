@@ -8,7 +8,9 @@ CREATE TABLE operation_effect (
 GRANT SELECT, INSERT ON operation_effect TO rosh_operator;
 
 -- One outcome an intent, whoever writes it: its own process, however late, or one of several hubs that close it.
-CREATE UNIQUE INDEX audit_one_outcome ON audit (operation_id) WHERE phase = 'outcome';
+-- Of all rows, not of outcomes alone: such an index would be taken to look for any outcome, and so for all of them. It stands for `audit_operation` too.
+CREATE UNIQUE INDEX audit_phase_once ON audit (operation_id, phase);
+DROP INDEX audit_operation;
 
 -- Intents without an outcome, kept apart: they are looked for every minute, and the log only grows.
 CREATE TABLE open_intent (

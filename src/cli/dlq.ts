@@ -126,7 +126,7 @@ function registerReplay(dlq: Command, context: CliContext): void {
     .command('replay')
     .argument('<id>', 'outbox-17 or inbound-9, as `rosh dlq list` names it')
     .description('put one dead letter back to pending')
-    .option('--reason <text>', 'kept in the audit log')
+    .option('--reason <text>', 'why, without names or contacts: kept in the audit log for good')
     .option('--json', 'print one JSON object')
     .action(async (outboxId: string, options: { reason?: string; json?: boolean }) => {
       const request = { principal: operatorAtTerminal(), outboxId, reason: options.reason ?? null, tool: 'rosh dlq replay' }
@@ -156,7 +156,7 @@ function registerDrain(dlq: Command, context: CliContext): void {
     .option('--execute <plan token>', 'the token that a first call printed: good for ten minutes, once')
     .option('--expect <count>', 'the count that it printed')
     .option('--archive', 'archive (restorable) instead of replaying')
-    .option('--reason <text>', 'kept in the audit log')
+    .option('--reason <text>', 'why, without names or contacts: kept in the audit log for good')
     .action(async (options: DrainOptions) => {
       const request = drainRequest(options)
       const answer = await withDesk(context, (desk) => drainDlq(request, desk))

@@ -14,7 +14,7 @@ export const registerRetention: Register = (program, context) => {
     .description('show what has stood longer than `retentionDays` of hub.yaml says, and let it go')
     .addOption(new Option('--class <name...>', 'only these').choices(RETENTION_CLASSES))
     .option('--yes', 'let it go; it cannot be undone')
-    .option('--reason <text>', 'kept in the audit log')
+    .option('--reason <text>', 'why, without names or contacts: kept in the audit log for good')
     .option('--json', 'print one JSON object')
     .action((options: Options) => retention(context, options))
 }

@@ -11,7 +11,7 @@ export const registerRetry: Register = (program, context) => {
     .description(
       'put the newest dead letter of each of the order’s bindings back, plan what is owed and missing, fetch again what showed an unmapped status',
     )
-    .option('--reason <text>', 'kept in the audit log')
+    .option('--reason <text>', 'why, without names or contacts: kept in the audit log for good')
     .option('--json', 'print one JSON object')
     .action(async (orderId: string, options: { reason?: string; json?: boolean }) => {
       const request = { principal: operatorAtTerminal(), orderId, reason: options.reason ?? null, tool: 'rosh retry' }

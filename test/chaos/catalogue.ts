@@ -424,7 +424,12 @@ export const CATALOGUE: readonly CatalogueRow[] = [
     scenarios: run('loopingAgent', 'a thousand replays'),
   },
   { row: 'A3', inject: 'stale plan', holds: 'rejected', scenarios: run('stalePlan', 'stale plan') },
-  { row: 'A4', inject: 'audit table locked', holds: 'fails closed', scenarios: run('auditLocked', 'audit locked') },
+  {
+    row: 'A4',
+    inject: 'audit table locked, or full',
+    holds: 'fails closed',
+    scenarios: [...run('auditLocked', 'audit locked'), ...run('auditRefused', 'audit full')],
+  },
   {
     row: 'X1',
     inject: 'telemetry backend down or slow',

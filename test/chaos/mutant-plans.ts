@@ -41,7 +41,7 @@ const EXPOSED: Record<Mutant, Exposed & Pick<MutantCase, 'mustBreak'>> = {
     mustBreak: [['I1', 'lost']],
   },
   'arrival-wins': { script: 'permutedStates', row: 'W2', mustBreak: [['I4', 'unequal']] },
-  'swallow-audit': { script: 'auditLocked', row: 'A4', mustBreak: [['I7']] },
+  'swallow-audit': { script: 'auditRefused', row: 'A4', mustBreak: [['I7']] },
   'retry-4xx': { script: 'permanentErrors', row: 'M6', mustBreak: [['I10']] },
 }
 

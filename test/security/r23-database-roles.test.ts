@@ -171,6 +171,7 @@ test('a forbidden statement of each role is denied by the server, not by the pro
 const MAY_CALL_AS_OWNER: Record<string, Role[]> = {
   audit_chain: [],
   erase_person: ['rosh_operator'],
+  keep_open_intents: [],
   know_database: ['rosh_worker'],
   let_go: ['rosh_operator'],
   refusals_naming: ['rosh_operator', 'rosh_reader'],

@@ -62,7 +62,7 @@ async function insertRows(pool: Pool, batch: AuditRow[]): Promise<undefined[]> {
 
 /** Whether the database refused an outcome since the operation has one. */
 export function isSecondOutcome(error: unknown): boolean {
-  return sqlstateOf(error) === '23505' && (error as { constraint?: string }).constraint === 'audit_one_outcome'
+  return sqlstateOf(error) === '23505' && (error as { constraint?: string }).constraint === 'audit_phase_once'
 }
 
 function falseForSecond(error: unknown): false {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { runAuditOutcomes } from '../../../src/apps/audit-outcomes.ts'
+import type { ReplayAnswer } from '../../../src/flows/replay-dead-letter.ts'
 import { type Agent, agentOf, deskOf } from '../../support/agent.ts'
 import { atDesk, replayed } from '../operator.ts'
 import { EVERYTHING } from '../plan.ts'
@@ -53,25 +54,38 @@ export async function whileLocked<T>(
   }
 }
 
-/** A4: the audit table is locked while an operator replays: nothing is changed until it is free. */
-export const auditLocked: Script = {
-  async run(stage) {
-    const { running } = stage
-    await stage.calm(...EVERYTHING)
-    await refusedOrder(stage)
-    const id = await deadDelivery(stage)
-    await running.meli('DELETE', '/admin/unknown-skus')
-    const refused = await whileLocked(stage, { table: 'audit' }, async () => {
-      stage.fire('audit table locked', `outbox-${id}`)
-      const answer = await atDesk(stage, (desk) => replayed(desk, `outbox-${id}`))
-      stage.check((await stateOf(stage, id)) === 'dead', 'nothing was changed while the audit could not be written')
-      return answer
-    })
-    stage.check(refused.kind === 'refused' && refused.reason === 'unaudited', 'a replay without an audit intent is refused')
-    if (refused.kind === 'refused') await atDesk(stage, (desk) => replayed(desk, `outbox-${id}`))
-    return { erpToMarketplace: 1, marketplaceToErp: 0 }
-  },
+/** A4: the audit log cannot be written while an operator replays: nothing is changed until it can. */
+function auditFails(fault: string, whileItDoes: (stage: Stage, work: () => Promise<ReplayAnswer>) => Promise<ReplayAnswer>): Script {
+  return {
+    async run(stage) {
+      await stage.calm(...EVERYTHING)
+      await refusedOrder(stage)
+      const id = await deadDelivery(stage)
+      await stage.running.meli('DELETE', '/admin/unknown-skus')
+      const refused = await whileItDoes(stage, async () => {
+        stage.fire(fault, `outbox-${id}`)
+        const answer = await atDesk(stage, (desk) => replayed(desk, `outbox-${id}`))
+        stage.check((await stateOf(stage, id)) === 'dead', 'nothing was changed while the audit could not be written')
+        return answer
+      })
+      stage.check(refused.kind === 'refused' && refused.reason === 'unaudited', 'a replay without an audit intent is refused')
+      if (refused.kind === 'refused') await atDesk(stage, (desk) => replayed(desk, `outbox-${id}`))
+      return { erpToMarketplace: 1, marketplaceToErp: 0 }
+    },
+  }
 }
+
+export const auditLocked = auditFails('audit table locked', (stage, work) => whileLocked(stage, { table: 'audit' }, work))
+
+export const auditRefused = auditFails('rows of the audit log refused', async (stage, work) => {
+  await stage.rows(
+    `CREATE FUNCTION no_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION USING ERRCODE = ''disk_full''; END'`,
+  )
+  await stage.rows('CREATE TRIGGER refused BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION no_row()')
+  const answer = await work()
+  await stage.rows('DROP TRIGGER refused ON audit')
+  return answer
+})
 
 /** R4: an operator replays what is in flight, and two operators the same dead letter at once. */
 export const replaysInFlight: Script = {

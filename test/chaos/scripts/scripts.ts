@@ -52,6 +52,7 @@ export const SCRIPTS: Record<string, Script> = {
   migratorDies: nodes.migratorDies,
   greedySenders,
   auditLocked: operators.auditLocked,
+  auditRefused: operators.auditRefused,
   replaysInFlight: operators.replaysInFlight,
   operatorDies: operators.operatorDies,
   injectedWords: operators.injectedWords,
