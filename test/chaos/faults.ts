@@ -54,7 +54,7 @@ const FAULTS = {
   'odoo answers 500': onWrite('status', { status: 500 }),
   'odoo hangs': onWrite('hang'),
   'webhooks are doubled': { kind: 'simulator', system: 'meli', rules: [{ match: OF_AN_ORDER, fault: 'duplicate-webhook', times: 4 }] },
-  'webhooks are lost': { kind: 'simulator', system: 'meli', rules: [{ match: OF_AN_ORDER, fault: 'lost-webhook', times: 4 }] },
+  'webhooks are lost': { kind: 'simulator', system: 'meli', rules: [{ match: OF_AN_ORDER, fault: 'lost-webhook', times: 2 }] },
   'webhooks are late': { kind: 'simulator', system: 'meli', rules: [{ match: OF_AN_ORDER, fault: 'delay-webhook', ms: 1_000, times: 4 }] },
   'database resets': { kind: 'link', system: 'postgres', fault: { kind: 'reset-once' } },
   'database answers late': { kind: 'link', system: 'postgres', fault: { kind: 'latency', ms: 15 } },

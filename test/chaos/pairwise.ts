@@ -2,11 +2,17 @@ import { seeded } from './plan.ts'
 
 export type Row = number[]
 
+export interface Pairing {
+  seed: number
+  /** Rows there are at least; what the pairs do not need is drawn. */
+  least: number
+}
+
 /**
  * Rows of choices, one number a factor, so that every pair of values of any two factors stands in a row that `isPossible`; greedy, the same for
  * the same seed. A pair that no possible row holds is left out.
  */
-export function pairwise(sizes: readonly number[], isPossible: (row: Row) => boolean, seed: number): Row[] {
+export function pairwise(sizes: readonly number[], isPossible: (row: Row) => boolean, { seed, least }: Pairing): Row[] {
   const random = seeded(seed)
   const open = openPairs(sizes)
   const rows: Row[] = []
@@ -26,8 +32,14 @@ export function pairwise(sizes: readonly number[], isPossible: (row: Row) => boo
       rows.push(best)
     }
   }
+  while (rows.length < least) {
+    const row = drawn(sizes, random)
+    if (isPossible(row)) rows.push(row)
+  }
   return rows
 }
+
+const drawn = (sizes: readonly number[], random: () => number): Row => sizes.map((size) => Math.floor(random() * size))
 
 const CANDIDATES = 300
 
@@ -44,7 +56,7 @@ function pairsOf(row: Row): string[] {
 }
 
 function candidate(sizes: readonly number[], pair: string, random: () => number): Row {
-  const row = sizes.map((size) => Math.floor(random() * size))
+  const row = drawn(sizes, random)
   for (const part of pair.split(' ')) {
     const [factor, value] = part.split('=').map(Number)
     if (factor !== undefined && value !== undefined) row[factor] = value

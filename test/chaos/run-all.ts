@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../../src/home.ts'
 import { commitOf } from './commit.ts'
-import { type Plan, RunRecord } from './plan.ts'
+import { type Action, type Plan, RunRecord } from './plan.ts'
 import { emptyRecord, keepRecord } from './records.ts'
 
 export interface RunOptions {
@@ -22,7 +22,7 @@ const SCENARIOS_A_PROCESS = 40
 /** Runs every plan, some at once, writes a record for each to `out/chaos/<id>.json`, and answers them in the order of the plans. */
 export async function runAll(plans: readonly Plan[], options: RunOptions): Promise<RunRecord[]> {
   const commit = commitOf()
-  const queue = [...plans.entries()]
+  const queue = [...plans.entries()].sort(([, one], [, other]) => lengthOf(other) - lengthOf(one))
   const records: RunRecord[] = []
   let done = 0
   const work = async (): Promise<void> => {
@@ -45,6 +45,10 @@ export async function runAll(plans: readonly Plan[], options: RunOptions): Promi
   await Promise.all(Array.from({ length: Math.min(options.parallel, plans.length) }, work))
   return records
 }
+
+/** Who takes longest begins first, so that nobody waits for it alone at the end. */
+const LENGTHS: Record<Action, number> = { stop: 8, kill: 4, delay: 1, throw: 0 }
+const lengthOf = ({ victim, work }: Plan): number => (victim ? LENGTHS[victim.action] : 0) + (work === 'change' ? 5 : 0)
 
 const MOST_REPEATS = 2
 

@@ -3,7 +3,7 @@ import { LEASE_MS, LONGEST_LEASE_MS } from '../node-roles.ts'
 import { type Failpoint, type Role, ROLES } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import type { VictimNode } from '../victim.ts'
-import { changesOf, expectedOf, type Made, nothingMade, perform, SMALL, workloadOf } from '../workload.ts'
+import { type Act, changesOf, expectedOf, type Made, nothingMade, perform, SMALL, workloadOf } from '../workload.ts'
 import { refusedOrder, withIncidents } from './incident.ts'
 import type { Script } from './script.ts'
 
@@ -30,7 +30,8 @@ export const matrix: Script = {
     if (node && role === 'receiver') await stage.callbackTo(node.port)
     // A sweep fetches only what no notification told of.
     if (victim?.point === 'mid-sweep') await stage.running.meli('POST', '/admin/faults', { match: {}, fault: 'lost-webhook' })
-    const made = await perform(stage, (work === 'change' ? changesOf : workloadOf)(stage.plan.seed, SMALL), known)
+    const acts = (work === 'change' ? changesOf : workloadOf)(stage.plan.seed, SMALL)
+    const made = await perform(stage, role === 'receiver' ? acts.map(told) : acts, known)
     stage.note(work === 'change' ? 'orders changed' : 'orders made')
     const links = failLinks(stage, made)
     if (node) await replaced(stage, node)
@@ -39,6 +40,9 @@ export const matrix: Script = {
     return withIncidents(stage, expectedOf(made), dead)
   },
 }
+
+/** A receiver needs notifications, also where some are lost. */
+const told = (act: Act): Act => (act.act === 'purchase' ? { ...act, told: true } : act)
 
 /** Orders that every system has, with nothing left to do; the nodes that saw to it are gone. */
 async function knownEverywhere(stage: Stage): Promise<Made> {
@@ -101,14 +105,16 @@ async function replaced(stage: Stage, node: VictimNode): Promise<void> {
   const { victim } = stage.plan
   if (!victim) return
   const fired = await node.fired()
-  if (fired && victim.action === 'kill') await node.exited
+  // Red; it goes on by itself.
+  if (!fired) return
+  if (victim.action === 'kill') await node.exited
   if (victim.role === 'receiver') await anotherReceiver(stage, node)
   else await stage.calm(victim.role)
   if (victim.action !== 'stop') return
   // Its record is written before it freezes itself: a SIGCONT that comes first would wake nobody.
-  if (fired) await stage.eventually(() => Promise.resolve(node.isFrozen() || undefined), 'the node is frozen')
+  await stage.eventually(() => Promise.resolve(node.isFrozen() || undefined), 'the node is frozen')
   await new Promise((resolve) => setTimeout(resolve, FROZEN_MS[victim.role]))
-  if (fired && BETWEEN_INTENT_AND_FINISH.includes(victim.point)) await takenOver(stage, fired.inFlight)
+  if (BETWEEN_INTENT_AND_FINISH.includes(victim.point)) await takenOver(stage, fired.inFlight)
   node.resume()
   stage.note('resumed')
   // It ends what it has in hand, and only then is judged what that did.
