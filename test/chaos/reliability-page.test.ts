@@ -17,3 +17,10 @@ test('a scenario that no auditor judged says so, and its head says what that mea
   expect(missing).not.toContain(one.id)
   expect(missing).toHaveLength(cataloguePlans().length - 2)
 })
+
+test('a record of another plan under the same name counts as none', () => {
+  const [one] = cataloguePlans()
+  if (!one) throw new Error('the catalogue is empty')
+  const before = { ...emptyRecord({ ...one, seed: one.seed + 1 }, 'abc'), result: 'green' as const }
+  expect(reliabilityPage(new Map([[one.id, before]])).missing).toContain(one.id)
+})

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { packageRoot } from '../../src/home.ts'
 import { CATALOGUE, cataloguePlans, isRunnable } from './catalogue.ts'
 import { fullPlans, gatePlans } from './matrix-plans.ts'
@@ -35,7 +36,7 @@ export function reliabilityPage(records: ReadonlyMap<string, RunRecord>): { text
     const mine = entry.scenarios.length === 0 || !isRunnable(entry) ? [] : plans.splice(0, entry.scenarios.length)
     if (mine.length === 0) return [`| ${row} | ${inject} | ${holds} | - | - | ${not ?? `needs ${needs}`} | - | - | - |`]
     return mine.map((plan) => {
-      const record = records.get(plan.id)
+      const record = recordOf(records, plan)
       if (!record) missing.push(plan.id)
       const result = record ? `**${record.result}**` : 'not run'
       const [date, commit, measured] = record ? [record.at.slice(0, 10), record.commit, measuredIn(record)] : ['-', '-', '-']
@@ -52,10 +53,16 @@ export function reliabilityPage(records: ReadonlyMap<string, RunRecord>): { text
   return { text, missing }
 }
 
+/** The record of this very plan: one of its name from before the plan was changed proves nothing of it. */
+function recordOf(records: ReadonlyMap<string, RunRecord>, plan: Plan): RunRecord | undefined {
+  const record = records.get(plan.id)
+  return record && isDeepStrictEqual(record.plan, plan) ? record : undefined
+}
+
 function matrixLines(records: ReadonlyMap<string, RunRecord>): string[] {
   const all = [...records.values()]
   const of = (prefix: string): RunRecord[] => all.filter((record) => record.plan.id.startsWith(prefix))
-  const ran = (plans: readonly Plan[]): RunRecord[] => plans.flatMap(({ id }) => records.get(id) ?? [])
+  const ran = (plans: readonly Plan[]): RunRecord[] => plans.flatMap((plan) => recordOf(records, plan) ?? [])
   const line = (name: string, plans: readonly Plan[]): string => {
     const some = ran(plans)
     const green = some.filter((record) => record.result === 'green').length
