@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { EVERYTHING } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import type { Script } from './script.ts'
 import { bought } from './webhooks.ts'
@@ -13,7 +14,7 @@ const MB = 1_000_000
 export const greedySenders: Script = {
   async run(stage) {
     const { running } = stage
-    await stage.calm('worker', 'subscriber', 'reconciler')
+    await stage.calm(...EVERYTHING)
     const node = await stage.victim(null, { role: 'receiver' })
     await stage.callbackTo(node.port)
     const url = `http://127.0.0.1:${node.port}/webhooks/mercadolibre/${running.hub.config.mercadolibre.pathSecret.reveal()}`

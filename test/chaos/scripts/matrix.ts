@@ -1,6 +1,6 @@
 import { beginFaults, failLinks, linksOf } from '../faults.ts'
 import { LEASE_MS, LONGEST_LEASE_MS } from '../node-roles.ts'
-import { type Failpoint, type Role, ROLES } from '../plan.ts'
+import { EVERYTHING, type Failpoint, type Role, ROLES } from '../plan.ts'
 import type { Stage } from '../stage.ts'
 import type { VictimNode } from '../victim.ts'
 import { type Act, changesOf, expectedOf, type Made, nothingMade, perform, SMALL, workloadOf } from '../workload.ts'
@@ -47,7 +47,7 @@ const told = (act: Act): Act => (act.act === 'purchase' ? { ...act, told: true }
 /** Orders that every system has, with nothing left to do; the nodes that saw to it are gone. */
 async function knownEverywhere(stage: Stage): Promise<Made> {
   await stage.callbackTo(0)
-  await stage.calm('worker', 'subscriber', 'reconciler')
+  await stage.calm(...EVERYTHING)
   const made = await perform(stage, workloadOf(stage.plan.seed, SMALL))
   const { erpToMarketplace, marketplaceToErp } = expectedOf(made)
   const known = async (): Promise<boolean> => {
