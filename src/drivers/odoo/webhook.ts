@@ -6,7 +6,11 @@ import { keyOf, type WebhookKey } from '../../core/webhook-key.ts'
 import type { WebhookReader, WebhookRequest } from '../../ports/marketplace.ts'
 
 const Body = z.object({
-  _model: z.string().regex(/^[a-z][a-z0-9_.]{0,99}$/),
+  // Segments between single dots, as Odoo's own names are: what is read becomes a path, and `..` has no place in one.
+  _model: z
+    .string()
+    .max(100)
+    .regex(/^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$/),
   _id: z.number().int().positive(),
   write_date: z.string().max(40).optional(),
 })
