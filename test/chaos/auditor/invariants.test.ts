@@ -347,6 +347,13 @@ describe('the auditor names the invariant and the order', () => {
     expect(await run(...(await samples(call)), '--scenario', 'D3')).toMatchObject({ code: 1 })
   }, 60_000)
 
+  test('and finds no stall in the time of a freeze', async () => {
+    const stalled = Array.from({ length: 11 }, (_, i) => channels(2 * i, true))
+    const frozen = (seconds: number): Sample => ({ kind: 'frozen', at: at(3), until: at(3 + seconds) })
+    expect(await run(...(await samples(...stalled, frozen(4))))).toMatchObject({ code: 1 })
+    expect(await run(...(await samples(...stalled, frozen(10))))).toMatchObject({ code: 0 })
+  }, 60_000)
+
   test('and finds no stall where the hub’s clock was moved between two samples', async () => {
     expect(await run(...(await samples(channels(0, true), channels(3_600, true))))).toMatchObject({ code: 0 })
   }, 60_000)

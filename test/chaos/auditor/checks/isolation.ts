@@ -1,3 +1,4 @@
+import { awakeMs, type Freeze, freezesOf } from '../awake.ts'
 import { type Breach, breach } from '../breach.ts'
 import { type SampleOf, samplesOf } from '../sample-file.ts'
 import type { World } from '../world.ts'
@@ -10,13 +11,14 @@ const MOST_BETWEEN_MS = 2_000
 type Channels = SampleOf<'channels'>
 type Channel = Channels['channels'][number]
 
-/** I9, the suite's half: while a channel fails, the others keep completing what is due there. */
+/** I9, the suite's half: while a channel fails, the others keep completing what is due there; the time of a freeze, which stops them all, does not count. */
 export function healthyChannelsComplete({ samples, run }: World): Breach[] {
   const series = samplesOf(samples, 'channels')
   const faulty = run.faultyChannels
+  const freezes = freezesOf(samples)
   const ids = [...new Set(series.flatMap(({ channels }) => channels.map(({ id }) => id)))].filter((id) => !faulty.includes(id))
   return ids.flatMap((id) => {
-    const stall = longestStall(series, id, faulty)
+    const stall = longestStall(series, id, faulty, freezes)
     if (stall === null || stall.ms < STALL_MS) return []
     const message = `had due work from ${stall.from} to ${stall.to} and completed nothing, while ${stall.failing} failed`
     return [breach('I9', `channel ${id}`, message, { field: 'delivery.state', at: Date.parse(stall.from) })]
@@ -30,7 +32,7 @@ interface Stall {
   failing: string
 }
 
-function longestStall(series: readonly Channels[], id: string, faulty: readonly string[]): Stall | null {
+function longestStall(series: readonly Channels[], id: string, faulty: readonly string[], freezes: readonly Freeze[]): Stall | null {
   let open: (Stall & { delivered: number }) | null = null
   let longest: Stall | null = null
   for (const sample of series) {
@@ -42,7 +44,8 @@ function longestStall(series: readonly Channels[], id: string, faulty: readonly 
     }
     if (open === null || open.delivered !== own.delivered)
       open = { from: sample.at, to: sample.at, ms: 0, failing: failing.id, delivered: own.delivered }
-    open.ms += Math.max(0, Math.min(Date.parse(sample.at) - Date.parse(open.to), MOST_BETWEEN_MS))
+    const [at, since] = [Date.parse(sample.at), Date.parse(open.to)]
+    open.ms += Math.min(awakeMs(at, Math.max(0, at - since), freezes), MOST_BETWEEN_MS)
     open.to = sample.at
     if (longest === null || open.ms > longest.ms) longest = { ...open }
   }

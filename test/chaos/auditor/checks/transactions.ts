@@ -1,3 +1,4 @@
+import { awakeMs, freezesOf } from '../awake.ts'
 import { type Breach, breach } from '../breach.ts'
 import { samplesOf } from '../sample-file.ts'
 import type { World } from '../world.ts'
@@ -40,22 +41,11 @@ export function longestTransaction(world: World): number | null {
 
 // What a frozen node held open is held through no fault of the hub's: the time of its freeze does not count, whichever node a session is of.
 function openTransactions({ samples }: Pick<World, 'samples'>) {
-  const freezes = samplesOf(samples, 'frozen').map(({ at, until }) => ({ from: Date.parse(at), to: Date.parse(until) }))
+  const freezes = freezesOf(samples)
   return samplesOf(samples, 'sessions').flatMap(({ at, sessions }) =>
     sessions
       // An idle listener has one of its own while PostgreSQL hands it a notification; the hub began none.
       .filter(({ application, state }) => HUB.test(application) && state !== 'idle')
       .map((session) => ({ at, ...session, transactionMs: awakeMs(Date.parse(at), session.transactionMs, freezes) })),
   )
-}
-
-/** The milliseconds before `to` that lie in no freeze. */
-function awakeMs(to: number, lastedMs: number, freezes: readonly { from: number; to: number }[]): number {
-  let from = to - lastedMs
-  let awake = 0
-  for (const freeze of freezes.toSorted((a, b) => a.from - b.from)) {
-    awake += Math.max(0, Math.min(freeze.from, to) - from)
-    from = Math.max(from, freeze.to)
-  }
-  return awake + Math.max(0, to - from)
 }
