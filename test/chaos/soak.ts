@@ -1,6 +1,7 @@
 // `npm run soak`: the hub under random kills, freezes and restarts of PostgreSQL for as long as asked, watched every second.
 import { parseArgs } from 'node:util'
 import { countFrom } from '../../src/cli/count.ts'
+import { isTransient } from '../../src/drivers/postgres/sqlstate.ts'
 import { ownServer } from '../support/own-server.ts'
 import { setup } from '../support/global-setup.ts'
 import type { AuditReport } from './auditor/audit.ts'
@@ -103,12 +104,14 @@ const ordersOf = (made: Made): number => made.erp.length + made.purchases.length
 
 let drawn = 0
 
-/** A second's worth of orders, and now and then a change to one of them. */
+/** A second's worth of orders, and now and then a change to one of them; last, so one that asks a database that restarts is left out alone. */
 async function makeOrders(stage: Stage, made: Made, perSecond: number): Promise<void> {
   drawn += 1
   const erp = Math.ceil(perSecond * 0.6)
   const size = { erp, purchases: Math.max(0, perSecond - erp - (drawn % 2)), paris: drawn % 2, changes: drawn % 3 === 0 ? 1 : 0 }
-  await perform(stage, workloadOf(stage.plan.seed * 1_000_000 + drawn, size), made)
+  await perform(stage, workloadOf(stage.plan.seed * 1_000_000 + drawn, size), made).catch((error: unknown) => {
+    if (!isTransient(error)) throw error
+  })
 }
 
 /** Acts at that rate, however long an act takes; what was missed meanwhile is not made up for. */
