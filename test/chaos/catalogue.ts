@@ -24,6 +24,7 @@ interface Scenario {
   profile?: Profile
   victim?: Victim
   faults?: readonly FaultName[]
+  alone?: true
 }
 
 const at = (point: Failpoint, action: Action = 'kill', more: Partial<Victim> = {}): Victim => ({
@@ -245,7 +246,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
     row: 'W7',
     inject: '1 and 10 MB, endless body, slow senders, 1000 idle sockets',
     holds: 'memory flat; others unaffected',
-    scenarios: run('greedySenders', 'greedy senders'),
+    scenarios: [{ script: 'greedySenders', what: 'greedy senders', seed: 1, alone: true }],
   },
   {
     row: 'W8',
@@ -457,6 +458,7 @@ export function cataloguePlans(): Plan[] {
         victim: scenario.victim ?? null,
         faults: [...(scenario.faults ?? [])],
         mutant: null,
+        ...(scenario.alone && { alone: true }),
       }
     }),
   )

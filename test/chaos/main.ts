@@ -29,7 +29,7 @@ What to run:
 
 Options:
   --only TEXT       only scenarios of this row, or whose id or title holds the text
-  --parallel N      scenarios at once (default 3)
+  --parallel N      scenarios at once (default 3); one that measures memory runs after the others, alone
   --resume          leaves out what is already green in out/chaos with the code that is checked out, whatever documents were changed since
   --help            this text
 

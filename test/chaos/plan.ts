@@ -72,6 +72,8 @@ export const Plan = z.object({
   /** Names of faults of `faults.ts`. */
   faults: z.array(z.string()).default([]),
   mutant: z.enum(MUTANTS).nullable().default(null),
+  /** It measures what other scenarios beside it would lift: it runs when none does. */
+  alone: z.literal(true).optional(),
   /** Of a soak, which is no scenario: what it was started with. */
   soak: z.object({ minutes: z.number().int(), perSecond: z.number().int() }).optional(),
 })

@@ -19,13 +19,16 @@ const LIMIT_MS = 600_000
 /** A process that ran this many is replaced: none grows old. */
 const SCENARIOS_A_PROCESS = 40
 
-/** Runs every plan, some at once, writes a record for each to `out/chaos/<id>.json`, and answers them in the order of the plans. */
+/**
+ * Runs every plan, some at once and after them, one by one, those that must be alone. Writes a record for each to
+ * `out/chaos/<id>.json`, and answers them in the order of the plans.
+ */
 export async function runAll(plans: readonly Plan[], options: RunOptions): Promise<RunRecord[]> {
   const commit = commitOf()
-  const queue = [...plans.entries()].sort(([, one], [, other]) => lengthOf(other) - lengthOf(one))
+  const longestFirst = [...plans.entries()].sort(([, one], [, other]) => lengthOf(other) - lengthOf(one))
   const records: RunRecord[] = []
   let done = 0
-  const work = async (): Promise<void> => {
+  const work = async (queue: [number, Plan][]): Promise<void> => {
     let batch: Batch | null = null
     let ran = 0
     for (let next = queue.shift(); next; next = queue.shift()) {
@@ -42,7 +45,9 @@ export async function runAll(plans: readonly Plan[], options: RunOptions): Promi
     }
     batch?.end()
   }
-  await Promise.all(Array.from({ length: Math.min(options.parallel, plans.length) }, work))
+  const beside = longestFirst.filter(([, plan]) => !plan.alone)
+  await Promise.all(Array.from({ length: Math.min(options.parallel, beside.length) }, () => work(beside)))
+  await work(longestFirst.filter(([, plan]) => plan.alone))
   return records
 }
 

@@ -1,7 +1,6 @@
 // `npm run soak`: the hub under random kills, freezes and restarts of PostgreSQL for as long as asked, watched every second.
 import { parseArgs } from 'node:util'
 import { countFrom } from '../../src/cli/count.ts'
-import { isTransient } from '../../src/drivers/postgres/sqlstate.ts'
 import { ownServer } from '../support/own-server.ts'
 import { setup } from '../support/global-setup.ts'
 import type { AuditReport } from './auditor/audit.ts'
@@ -11,6 +10,7 @@ import { breachesOf, type Expected, judged, missing, unjudged } from './judge.ts
 import { Plan, type RunRecord } from './plan.ts'
 import { emptyRecord, evidenceOf, keepRecord, toldOf } from './records.ts'
 import { type Fleet, startFleet } from './soak-nodes.ts'
+import { type Restarts, restartsOf } from './soak-restarts.ts'
 import { shortfallsOf } from './soak-minimum.ts'
 import { type Samples, samplesOf } from './soak-samples.ts'
 import { openStage, type Stage } from './stage.ts'
@@ -55,24 +55,21 @@ async function soak({ minutes, seed, perSecond }: Options): Promise<number> {
   const made = nothingMade()
   const until = Date.now() + minutes * 60_000
   const isOver = (): boolean => Date.now() > until
-  const restarts = { count: 0 }
+  const restarts = restartsOf((signal) => server.restart(signal, 500))
   let isRed = true
   try {
     await Promise.all([
       every(1_000, isOver, () => samples.take()),
-      every(1_000, isOver, () => makeOrders(stage, made, perSecond)),
+      every(1_000, isOver, () => restarts.excuse(() => makeOrders(stage, made, perSecond))),
       every(KILL_EVERY_MS, isOver, () => fleet.kill()),
       every(FREEZE_EVERY_MS, isOver, () => fleet.freeze(1_000 + stage.random() * 5_000)),
-      every(RESTART_EVERY_MS, isOver, async () => {
-        restarts.count += 1
-        await server.restart(restarts.count % 2 ? 'SIGINT' : 'SIGQUIT', 500)
-      }),
-      every(15_000, isOver, () => Promise.resolve(say(progressOf({ minutes, made, fleet, samples, restarts: restarts.count }, until)))),
+      every(RESTART_EVERY_MS, isOver, () => restarts.restart()),
+      every(15_000, isOver, () => Promise.resolve(say(progressOf({ minutes, made, fleet, samples, restarts }, until)))),
     ])
     say('settling')
     const begun = emptyRecord(plan, commit)
     const report = await judged(stage.running, { ...expectedAfter(made), run: toldOf(begun), evidence: stage.evidence }, SETTLE_MS)
-    const state = { minutes, made, fleet, samples, restarts: restarts.count }
+    const state = { minutes, made, fleet, samples, restarts }
     const record = { ...begun, ...outcomeOf(stage, state, report), seconds: Math.round((performance.now() - began) / 1_000) }
     keepRecord(record)
     isRed = record.result === 'red'
@@ -94,7 +91,7 @@ interface State {
   made: Made
   fleet: Fleet
   samples: Samples
-  restarts: number
+  restarts: Restarts
 }
 
 /** Orders are cancelled at any moment here, also in the second in which they were made. */
@@ -109,9 +106,7 @@ async function makeOrders(stage: Stage, made: Made, perSecond: number): Promise<
   drawn += 1
   const erp = Math.ceil(perSecond * 0.6)
   const size = { erp, purchases: Math.max(0, perSecond - erp - (drawn % 2)), paris: drawn % 2, changes: drawn % 3 === 0 ? 1 : 0 }
-  await perform(stage, workloadOf(stage.plan.seed * 1_000_000 + drawn, size), made).catch((error: unknown) => {
-    if (!isTransient(error)) throw error
-  })
+  await perform(stage, workloadOf(stage.plan.seed * 1_000_000 + drawn, size), made)
 }
 
 /** Acts at that rate, however long an act takes; what was missed meanwhile is not made up for. */
@@ -126,7 +121,7 @@ async function every(ms: number, isOver: () => boolean, act: () => Promise<unkno
 function progressOf({ made, fleet, samples, restarts }: State, until: number): string {
   const left = Math.max(0, Math.round((until - Date.now()) / 1_000))
   const bad = samples.breaches.length === 0 ? 'no breach' : `${samples.breaches.length} BREACHES, first: ${samples.breaches[0]}`
-  return `${left} s left: ${ordersOf(made)} orders, ${fleet.kills} kills, ${fleet.stops} freezes, ${restarts} restarts, ${samples.taken} samples, ${bad}`
+  return `${left} s left: ${ordersOf(made)} orders, ${fleet.kills} kills, ${fleet.stops} freezes, ${restarts.count} restarts, ${samples.taken} samples, ${bad}`
 }
 
 type Outcome = Pick<RunRecord, 'result' | 'problems' | 'fired' | 'schedule' | 'orders' | 'breaches' | 'figures' | 'judgedBy'>
@@ -156,7 +151,8 @@ function outcomeOf({ fired, schedule }: Stage, { minutes, made, fleet, samples, 
       'killed with work under way': kills,
       'nodes frozen': fleet.stops,
       'nodes with a clock an hour off': fleet.shifted,
-      'PostgreSQL restarts': restarts,
+      'PostgreSQL restarts': restarts.count,
+      'acts that a restart cut short': restarts.excused,
       samples: samples.taken,
       'samples without an answer': samples.missed,
       'looks of the sampler that failed, %': Math.round(report.blindness * 100),
