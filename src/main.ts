@@ -4,6 +4,9 @@ import { EXIT } from './cli/context.ts'
 import { runCommand } from './cli/run-command.ts'
 import { packageRoot } from './home.ts'
 
+/** How long what is said on stderr may wait for its reader when the work is done. */
+const LAST_WORDS_MS = 1_000
+
 /** `rosh <command>`: the only place that reads the environment and decides the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
   const stopping = new AbortController()
@@ -27,10 +30,15 @@ async function main(argv: readonly string[]): Promise<number> {
 
 // `rosh trace ... | head` closes the pipe early; that is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.ok)
-  throw error
+  if (error.code !== 'EPIPE') throw error
 })
+// A log whose collector is gone or whose disk is full is lost. No hub ends with it, and there is nowhere to say so.
+process.stderr.on('error', () => {})
 const envFile = join(packageRoot, '.env')
 // What the environment already holds wins over the file.
 if (existsSync(envFile)) process.loadEnvFile(envFile)
 process.exitCode = await main(process.argv.slice(2))
+// The last lines of a log whose reader has stopped would hold the process for ever. An answer on stdout waits for its reader, however slow.
+setInterval(() => {
+  if (process.stdout.writableLength === 0) process.exit()
+}, LAST_WORDS_MS).unref()

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { IntegrationError } from '../core/integration-error.ts'
 import type { Log } from '../supervise.ts'
@@ -21,10 +22,30 @@ const ALLOWED = new Set([
   'status',
 ])
 
-/** The hub's log: JSON lines on stderr, so that stdout stays with protocols and answers. */
-export function logTo(level: string, stream: NodeJS.WritableStream = process.stderr): Log {
+/** What waits for a reader that does not read; the stream of a pipe would hold any number of bytes. */
+const MOST_WAITING_BYTES = 1_000_000
+
+/**
+ * The hub's log: JSON lines on stderr, so that stdout stays with protocols and answers. Where its reader has stopped, what goes beyond a
+ * megabyte is lost, and how many lines that were is logged when it reads again.
+ */
+export function logTo(level: string, stream: Writable = process.stderr): Log {
+  let lost = 0
+  const bounded = {
+    write(line: string): void {
+      if (stream.writableLength > MOST_WAITING_BYTES) {
+        lost += 1
+        return
+      }
+      stream.write(line)
+      if (lost === 0) return
+      const count = lost
+      lost = 0
+      logger.warn({ count }, 'lines of the log were lost: who reads it had stopped')
+    },
+  }
   // Without a serializer of ours pino would take `err` apart by its own rules.
-  const logger = pino({ level, base: null, serializers: { err: (error: unknown) => error } }, stream)
+  const logger = pino({ level, base: null, serializers: { err: (error: unknown) => error } }, bounded)
   return {
     info: (fields, message) => logger.info(allowed(fields), message),
     warn: (fields, message) => logger.warn(allowed(fields), message),

@@ -433,10 +433,9 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   },
   {
     row: 'X1',
-    inject: 'telemetry backend down or slow',
+    inject: 'telemetry backend down or slow: who reads the log stops or is gone, its disk is full',
     holds: 'no effect on the data path',
-    scenarios: [],
-    not: 'not in this version: telemetry is not exported',
+    scenarios: ['stopped', 'gone', 'full'].flatMap((state, seed) => run('unreadLog', state, seed)),
   },
 ]
 

@@ -4,6 +4,7 @@ import { acceptedLate } from './deliveries.ts'
 import * as erp from './erp.ts'
 import { greedySenders } from './greedy-senders.ts'
 import * as keys from './keys.ts'
+import { unreadLog } from './unread-log.ts'
 import * as marketplaces from './marketplaces.ts'
 import { matrix } from './matrix.ts'
 import * as nodes from './nodes.ts'
@@ -51,6 +52,7 @@ export const SCRIPTS: Record<string, Script> = {
   olderAlone: nodes.olderAlone,
   migratorDies: nodes.migratorDies,
   greedySenders,
+  unreadLog,
   auditLocked: operators.auditLocked,
   auditRefused: operators.auditRefused,
   replaysInFlight: operators.replaysInFlight,
