@@ -247,6 +247,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
     inject: '1 and 10 MB, endless body, slow senders, 1000 idle sockets',
     holds: 'memory flat; others unaffected',
     scenarios: [{ script: 'greedySenders', what: 'greedy senders', seed: 1, alone: true }],
+    needs: 'linux',
   },
   {
     row: 'W8',
@@ -436,6 +437,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
     inject: 'telemetry backend down or slow: who reads the log stops or is gone, its disk is full',
     holds: 'no effect on the data path',
     scenarios: ['stopped', 'gone', 'full'].flatMap((state, seed) => run('unreadLog', state, seed)),
+    needs: 'linux',
   },
 ]
 
@@ -469,6 +471,8 @@ export function isRunnable({ needs }: CatalogueRow): boolean {
 }
 
 const IS_MET = {
+  /** `/proc`, `/dev/full` and its pipes. */
+  linux: (): boolean => process.platform === 'linux',
   root: (): boolean => process.getuid?.() === 0,
   history: (): boolean => olderCommit() !== null,
 }

@@ -2,6 +2,9 @@ import { describe } from 'vitest'
 import { allGreen } from './all-green.ts'
 import { cataloguePlans } from './catalogue.ts'
 
-describe('a worker whose log nobody reads delivers every order', () => {
-  allGreen(cataloguePlans().filter((plan) => plan.script === 'unreadLog'))
+const plans = cataloguePlans().filter((plan) => plan.script === 'unreadLog')
+
+// None where the row cannot run: it needs Linux.
+describe.skipIf(plans.length === 0)('a worker whose log nobody reads delivers every order', () => {
+  allGreen(plans)
 })
