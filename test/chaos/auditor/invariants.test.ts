@@ -293,6 +293,20 @@ describe('the auditor names the invariant and the order', () => {
     expect(out).toMatch(/^I8 4711 /m)
   }, 60_000)
 
+  test('of no notification of another run that was refused, and of one that a marketplace took', async () => {
+    const request = { kind: 'request', requestId: null, method: 'POST', path: '/webhooks/mercadolibre/secret', decision: 'other' }
+    const stray = (status: number) =>
+      ledgerWith(
+        'meli',
+        () => true,
+        () => ({ ...request, status }),
+      )
+    expect(await run(...(await stray(401)))).toMatchObject({ code: 0 })
+    const { code, out } = await run(...(await stray(200)))
+    expect(code).toBe(1)
+    expect(out).toMatch(/^I5 - \[attempt\]: a write without a request id: POST \/webhooks\/mercadolibre\/secret at meli/m)
+  }, 60_000)
+
   /** The program with what a sampler sees now. */
   async function sampledNow(): Promise<string[]> {
     const { database } = world.running
