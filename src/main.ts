@@ -4,12 +4,8 @@ import { EXIT } from './cli/context.ts'
 import { runCommand } from './cli/run-command.ts'
 import { packageRoot } from './home.ts'
 
-/** How long what is said on stderr may wait for its reader when the work is done. */
-const LAST_WORDS_MS = 1_000
-
 /** `rosh <command>`: the only place that reads the environment and decides the exit code. */
-async function main(argv: readonly string[]): Promise<number> {
-  const stopping = new AbortController()
+async function main(argv: readonly string[], stopping: AbortController): Promise<number> {
   let asked = 0
   const stop = (): void => {
     // npm passes a second SIGINT on for one Ctrl-C; only a later one means "at once".
@@ -28,17 +24,24 @@ async function main(argv: readonly string[]): Promise<number> {
   })
 }
 
+/** Last words on stderr would hold the process for as long as nobody reads them: not for ever, and not for long once it was told to end. */
+function endUnread(wasTold: boolean): void {
+  const end = (): void => {
+    if (process.stderr.writableLength > 0 && (wasTold || process.stdout.writableLength === 0)) process.exit()
+  }
+  setInterval(end, wasTold ? 1_000 : 60_000).unref()
+}
+
 // `rosh trace ... | head` closes the pipe early; that is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+  if (error.code === 'EPIPE') process.exit(EXIT.ok)
+  throw error
 })
 // A log whose collector is gone or whose disk is full is lost. No hub ends with it, and there is nowhere to say so.
 process.stderr.on('error', () => {})
 const envFile = join(packageRoot, '.env')
 // What the environment already holds wins over the file.
 if (existsSync(envFile)) process.loadEnvFile(envFile)
-process.exitCode = await main(process.argv.slice(2))
-// The last lines of a log whose reader has stopped would hold the process for ever. An answer on stdout waits for its reader, however slow.
-setInterval(() => {
-  if (process.stdout.writableLength === 0) process.exit()
-}, LAST_WORDS_MS).unref()
+const stopping = new AbortController()
+process.exitCode = await main(process.argv.slice(2), stopping)
+endUnread(stopping.signal.aborted)

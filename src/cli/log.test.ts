@@ -1,32 +1,42 @@
-import { Writable } from 'node:stream'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
-import { logTo } from './log.ts'
+import { packageRoot } from '../home.ts'
 
-test('a reader that has stopped costs a megabyte at most, and is told how many lines it missed when it reads again', () => {
-  const read: string[] = []
-  const waiting: (() => void)[] = []
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      read.push(chunk.toString())
-      waiting.push(done)
-    },
-  })
-  const log = logTo('info', stream)
-  const said = 20_000
-  for (let count = 0; count < said; count++) log.info({ count, reason: 'x'.repeat(100) }, 'a line')
-  expect(stream.writableLength).toBeGreaterThan(1_000_000)
-  expect(stream.writableLength).toBeLessThan(1_001_000)
+/** Says far more than a pipe and the bound hold, then a line at a time until one was said with nothing waiting before it. */
+const CHATTY = `
+  import { logTo } from ${JSON.stringify(join(packageRoot, 'src', 'cli', 'log.ts'))}
+  const log = logTo('error')
+  let said = 0
+  const say = () => log.error({ count: ++said, reason: 'x'.repeat(100) }, 'a line')
+  while (said < 20_000) say()
+  console.log(JSON.stringify({ waiting: process.stderr.writableLength }))
+  const timer = setInterval(() => {
+    const isRead = process.stderr.writableLength === 0
+    say()
+    if (!isRead) return
+    clearInterval(timer)
+    console.log(JSON.stringify({ said }))
+  }, 5)`
 
-  while (stream.writableLength > 0) readOn(waiting)
-  log.info({ count: said }, 'a line')
-  while (stream.writableLength > 0) readOn(waiting)
-  const lines = read.map((line) => JSON.parse(line) as { msg: string; count: number })
-  const [note, ...others] = lines.filter(({ msg }) => msg !== 'a line')
-  expect(others).toEqual([])
-  expect(note).toMatchObject({ level: 40, msg: 'lines of the log were lost: who reads it had stopped' })
-  expect(lines.length - 1 + (note?.count ?? 0)).toBe(said + 1)
+test('a reader that has stopped costs a megabyte, and is told how many lines it missed when it reads again', async () => {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', CHATTY], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const answers: { waiting?: number; said?: number }[] = []
+  const lines: { level: number; msg: string; count: number }[] = []
+  const ended = once(child, 'close')
+  for await (const line of createInterface({ input: child.stdout })) {
+    answers.push(JSON.parse(line) as { waiting?: number; said?: number })
+    if (answers.length === 1)
+      createInterface({ input: child.stderr }).on('line', (text) => lines.push(JSON.parse(text) as (typeof lines)[0]))
+  }
+  await ended
+  const [{ waiting }, { said }] = answers as [{ waiting: number }, { said: number }]
+  expect(waiting).toBeGreaterThan(1_000_000)
+  expect(waiting).toBeLessThan(1_001_000)
+  const notes = lines.filter(({ msg }) => msg !== 'a line')
+  expect(notes.every(({ level, msg }) => level === 40 && msg === 'lines of the log were lost: who reads it had stopped')).toBe(true)
+  expect(lines.length - notes.length + notes.reduce((sum, { count }) => sum + count, 0)).toBe(said)
+  expect(notes.length).toBeGreaterThan(0)
 })
-
-function readOn(waiting: (() => void)[]): void {
-  for (const done of waiting.splice(0)) done()
-}

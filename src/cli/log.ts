@@ -22,36 +22,43 @@ const ALLOWED = new Set([
   'status',
 ])
 
-/** What waits for a reader that does not read; the stream of a pipe would hold any number of bytes. */
-const MOST_WAITING_BYTES = 1_000_000
+/** Characters that wait for a reader who does not read: the stream of a pipe would take any number. */
+const MOST_WAITING = 1_000_000
 
 /**
- * The hub's log: JSON lines on stderr, so that stdout stays with protocols and answers. Where its reader has stopped, what goes beyond a
- * megabyte is lost, and how many lines that were is logged when it reads again.
+ * The hub's log: JSON lines on stderr, so that stdout stays with protocols and answers. Where the reader of a pipe has stopped, what goes
+ * beyond a megabyte is lost; how many lines that were is logged when half of it was read.
  */
 export function logTo(level: string, stream: Writable = process.stderr): Log {
-  let lost = 0
-  const bounded = {
-    write(line: string): void {
-      if (stream.writableLength > MOST_WAITING_BYTES) {
-        lost += 1
-        return
-      }
-      stream.write(line)
-      if (lost === 0) return
-      const count = lost
-      lost = 0
-      logger.warn({ count }, 'lines of the log were lost: who reads it had stopped')
-    },
-  }
   // Without a serializer of ours pino would take `err` apart by its own rules.
-  const logger = pino({ level, base: null, serializers: { err: (error: unknown) => error } }, bounded)
+  const logger = pino({ level, base: null, serializers: { err: (error: unknown) => error } }, bounded(stream))
   return {
     info: (fields, message) => logger.info(allowed(fields), message),
     warn: (fields, message) => logger.warn(allowed(fields), message),
     error: (fields, message) => logger.error(allowed(fields), message),
   }
 }
+
+function bounded(stream: Writable): { write(line: string): void } {
+  let lost = 0
+  return {
+    write(line) {
+      // Once lines are lost, room for one alone would soon be none: what tells of them must find room too.
+      if (stream.writableLength > (lost > 0 ? MOST_WAITING / 2 : MOST_WAITING)) {
+        lost += 1
+        return
+      }
+      if (lost > 0)
+        stream.write(
+          `${JSON.stringify({ level: WARN, time: Date.now(), count: lost, msg: 'lines of the log were lost: who reads it had stopped' })}\n`,
+        )
+      lost = 0
+      stream.write(line)
+    },
+  }
+}
+
+const WARN = 40
 
 function allowed(fields: Record<string, unknown>): Record<string, unknown> {
   const kept: Record<string, unknown> = {}

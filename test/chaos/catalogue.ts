@@ -437,6 +437,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
     inject: 'telemetry backend down or slow: who reads the log stops or is gone, its disk is full',
     holds: 'no effect on the data path',
     scenarios: ['stopped', 'gone', 'full'].flatMap((state, seed) => run('unreadLog', state, seed)),
+    not: 'of the log: no other telemetry is exported in this version',
     needs: 'linux',
   },
 ]

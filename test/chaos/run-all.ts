@@ -25,7 +25,6 @@ const SCENARIOS_A_PROCESS = 40
  */
 export async function runAll(plans: readonly Plan[], options: RunOptions): Promise<RunRecord[]> {
   const commit = commitOf()
-  const longestFirst = [...plans.entries()].sort(([, one], [, other]) => lengthOf(other) - lengthOf(one))
   const records: RunRecord[] = []
   let done = 0
   const work = async (queue: [number, Plan][]): Promise<void> => {
@@ -39,16 +38,22 @@ export async function runAll(plans: readonly Plan[], options: RunOptions): Promi
       keepRecord(record)
       options.onRecord?.(record, ++done, plans.length)
       if (batch.isDead() || ++ran % SCENARIOS_A_PROCESS === 0) {
-        batch.end()
+        await batch.end()
         batch = null
       }
     }
-    batch?.end()
+    await batch?.end()
   }
-  const beside = longestFirst.filter(([, plan]) => !plan.alone)
+  const { beside, alone } = queuesOf(plans)
   await Promise.all(Array.from({ length: Math.min(options.parallel, beside.length) }, () => work(beside)))
-  await work(longestFirst.filter(([, plan]) => plan.alone))
+  await work(alone)
   return records
+}
+
+/** Plans by their place among all: those that may run beside others, and those that run when no other does. */
+export function queuesOf(plans: readonly Plan[]): Record<'beside' | 'alone', [number, Plan][]> {
+  const queue = [...plans.entries()].sort(([, one], [, other]) => lengthOf(other) - lengthOf(one))
+  return { beside: queue.filter(([, plan]) => !plan.alone), alone: queue.filter(([, plan]) => plan.alone) }
 }
 
 /** Who takes longest begins first, so that nobody waits for it alone at the end. */
@@ -77,7 +82,8 @@ const hasNotFired = ({ problems }: RunRecord): boolean => problems.length > 0 &&
 interface Batch {
   run(plan: Plan, commit: string, limitMs: number): Promise<RunRecord>
   isDead(): boolean
-  end(): void
+  /** Resolves when its process is gone. */
+  end(): Promise<void>
 }
 
 function startBatch(): Batch {
@@ -88,8 +94,11 @@ function startBatch(): Batch {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   let dead = false
-  child.once('exit', () => {
-    dead = true
+  const gone = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      dead = true
+      resolve()
+    })
   })
   return {
     run: (plan, commit, limitMs) =>
@@ -112,8 +121,9 @@ function startBatch(): Batch {
         child.send({ plan, commit })
       }),
     isDead: () => dead,
-    end: () => {
+    end() {
       if (child.connected) child.disconnect()
+      return gone
     },
   }
 }

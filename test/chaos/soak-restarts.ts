@@ -1,15 +1,20 @@
-import { isTransient } from '../../src/drivers/postgres/sqlstate.ts'
+import { isTransient, isWaitOver } from '../../src/drivers/postgres/sqlstate.ts'
 
-/** The connections that a restart broke may all be found broken only when they are used. */
+/** A connection that a restart broke may be found broken only when it is used. */
 const BROKEN_FOR_MS = 2_000
 
 export interface Restarts {
   readonly count: number
-  /** Acts that failed because of a restart. */
+  /** Pieces of work that a restart cut short. */
   readonly excused: number
+  /** What failed at any other time. */
+  readonly failures: readonly string[]
   restart(): Promise<void>
-  /** Lets an act fail by what may be tried again, if PostgreSQL was down while it ran or just before: a deadlock at any other time is a defect. */
-  excuse(act: () => Promise<void>): Promise<void>
+  /**
+   * Lets work fail by what may be tried again, if PostgreSQL was down while it ran or just before, or no connection of this process was free. A
+   * deadlock at any other time is a defect: it stands in the failures, and the soak goes on.
+   */
+  excuse(work: () => Promise<void>): Promise<void>
 }
 
 /** Restarts of PostgreSQL, orderly and hard in turn. */
@@ -18,6 +23,7 @@ export function restartsOf(
   now: () => number = () => performance.now(),
 ): Restarts {
   const state = { count: 0, excused: 0, isDown: false, upSince: -Infinity }
+  const failures: string[] = []
   return {
     get count() {
       return state.count
@@ -25,6 +31,7 @@ export function restartsOf(
     get excused() {
       return state.excused
     },
+    failures,
     async restart() {
       state.count += 1
       state.isDown = true
@@ -32,13 +39,14 @@ export function restartsOf(
       state.isDown = false
       state.upSince = now()
     },
-    async excuse(act) {
+    async excuse(work) {
       const began = now()
       try {
-        await act()
+        await work()
       } catch (error) {
-        if (!isTransient(error) || !(state.isDown || began < state.upSince + BROKEN_FOR_MS)) throw error
-        state.excused += 1
+        const wasDown = state.isDown || began < state.upSince + BROKEN_FOR_MS
+        if (isWaitOver(error) || (wasDown && isTransient(error))) state.excused += 1
+        else failures.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
       }
     },
   }

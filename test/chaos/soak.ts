@@ -10,8 +10,8 @@ import { breachesOf, type Expected, judged, missing, unjudged } from './judge.ts
 import { Plan, type RunRecord } from './plan.ts'
 import { emptyRecord, evidenceOf, keepRecord, toldOf } from './records.ts'
 import { type Fleet, startFleet } from './soak-nodes.ts'
-import { type Restarts, restartsOf } from './soak-restarts.ts'
 import { shortfallsOf } from './soak-minimum.ts'
+import { type Restarts, restartsOf } from './soak-restarts.ts'
 import { type Samples, samplesOf } from './soak-samples.ts'
 import { openStage, type Stage } from './stage.ts'
 import { exitCodeOf } from './usage.ts'
@@ -101,7 +101,7 @@ const ordersOf = (made: Made): number => made.erp.length + made.purchases.length
 
 let drawn = 0
 
-/** A second's worth of orders, and now and then a change to one of them; last, so one that asks a database that restarts is left out alone. */
+/** A second's worth of orders, and now and then a change to one of them; last, so that a restart cuts off that one alone. */
 async function makeOrders(stage: Stage, made: Made, perSecond: number): Promise<void> {
   drawn += 1
   const erp = Math.ceil(perSecond * 0.6)
@@ -134,6 +134,7 @@ function outcomeOf({ fired, schedule }: Stage, { minutes, made, fleet, samples, 
     ...missing(report, expectedAfter(made)),
     ...unjudged(report),
     ...samples.breaches,
+    ...restarts.failures,
     ...shortfallsOf({ minutes, orders, kills }),
   ]
   return {
@@ -152,7 +153,7 @@ function outcomeOf({ fired, schedule }: Stage, { minutes, made, fleet, samples, 
       'nodes frozen': fleet.stops,
       'nodes with a clock an hour off': fleet.shifted,
       'PostgreSQL restarts': restarts.count,
-      'acts that a restart cut short': restarts.excused,
+      'seconds of orders cut short': restarts.excused,
       samples: samples.taken,
       'samples without an answer': samples.missed,
       'looks of the sampler that failed, %': Math.round(report.blindness * 100),

@@ -431,6 +431,22 @@ describe('replay', () => {
     expect((await owner.query(`SELECT count(*)::int AS n FROM delivery WHERE state = 'pending'`)).rows).toEqual([{ n: 0 }])
   })
 
+  test('one whose rows another process holds for longer than a lock is waited for is in flight, and on record as refused', async () => {
+    const { deliveryId } = await aDeadLetter()
+    const impatient = connect({ url: database.url, role: 'rosh_operator', max: 1, applicationName: 'mcp-test-impatient' })
+    await impatient.query(`SET lock_timeout = '50ms'`)
+    ports.deadLetters = postgresDeadLetters(impatient)
+    const holder = await owner.connect()
+    await holder.query('BEGIN; SELECT FROM binding FOR NO KEY UPDATE')
+    const text = await refused(`outbox-${deliveryId}`)
+    await holder.query('ROLLBACK')
+    holder.release()
+    await impatient.end()
+    expect(text).toMatch(/^in-flight: .*Nothing was changed/)
+    expect((await auditLog())[0]).toMatchObject({ tool_name: 'replay_dlq_message', result_status: 'error', error_message: 'in-flight' })
+    expect((await owner.query(`SELECT state, replays FROM delivery`)).rows).toEqual([{ state: 'dead', replays: 0 }])
+  })
+
   test('of two operators at once, one wins', async () => {
     const { deliveryId } = await aDeadLetter()
     const texts = await Promise.all([refused(`outbox-${deliveryId}`), refused(`outbox-${deliveryId}`)])

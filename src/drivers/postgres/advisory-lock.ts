@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from './pool.ts'
-import { sqlstateOf } from './sqlstate.ts'
+import { isLockTimeout } from './sqlstate.ts'
 
 /** Jobs of which a database has one at a time. Any constants of our own; `migrate.ts` holds the one before them. */
 const LOCKS = { 'key rotation': 7_264_538_213 } as const
@@ -25,9 +25,7 @@ async function isTaken(client: PoolClient, lock: number): Promise<boolean> {
     await client.query('SELECT pg_advisory_lock($1)', [lock])
     return true
   } catch (error) {
-    if (sqlstateOf(error) === LOCK_NOT_AVAILABLE) return false
+    if (isLockTimeout(error)) return false
     throw error
   }
 }
-
-const LOCK_NOT_AVAILABLE = '55P03'

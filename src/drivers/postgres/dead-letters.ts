@@ -3,6 +3,7 @@ import type { DeadLetterRef, DeadLetters, Drain, Drained, LetterState, Replay, R
 import { listDeadLetters, readDepth } from './dead-letter-list.ts'
 import { noteEffect } from './operation-effect.ts'
 import { type Pool, type PoolClient, transaction } from './pool.ts'
+import { isLockTimeout } from './sqlstate.ts'
 
 /** Dead letters over PostgreSQL. Needs the role rosh_operator. */
 export function postgresDeadLetters(pool: Pool): DeadLetters {
@@ -10,12 +11,19 @@ export function postgresDeadLetters(pool: Pool): DeadLetters {
     depth: () => readDepth(pool),
     list: (filter, limit) => listDeadLetters(pool, filter, limit),
     state: (ref) => readState(pool, ref),
-    replay: (ref, expectedVersion, operationId) =>
-      transaction(pool, async (client) => {
-        const replay = await replayOne(client, ref, expectedVersion)
-        await noteReplays(client, operationId, [replay])
-        return replay
-      }),
+    async replay(ref, expectedVersion, operationId) {
+      try {
+        return await transaction(pool, async (client) => {
+          const replay = await replayOne(client, ref, expectedVersion)
+          await noteReplays(client, operationId, [replay])
+          return replay
+        })
+      } catch (error) {
+        // Who holds its rows that long was frozen within a transaction.
+        if (isLockTimeout(error)) return { kind: 'refused', ref, reason: 'in-flight' }
+        throw error
+      }
+    },
     replayOrder: (orderId, operationId) =>
       transaction(pool, async (client) => {
         const replays = await replayOrder(client, orderId)

@@ -10,6 +10,11 @@ export function isDenied(error: unknown): boolean {
   return sqlstateOf(error) === '42501'
 }
 
+/** Whether another transaction held a lock for longer than this one waits (`lock_timeout`): nothing was done, and its outcome is known. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlstateOf(error) === '55P03'
+}
+
 /**
  * The row itself was refused (class 22: bad data, class 23: a constraint, 54000: too long for an index): the same row fails again, its
  * neighbours do not.

@@ -293,18 +293,29 @@ describe('the auditor names the invariant and the order', () => {
     expect(out).toMatch(/^I8 4711 /m)
   }, 60_000)
 
-  test('of no notification of another run that was refused, and of one that a marketplace took', async () => {
-    const request = { kind: 'request', requestId: null, method: 'POST', path: '/webhooks/mercadolibre/secret', decision: 'other' }
-    const stray = (status: number) =>
-      ledgerWith(
-        'meli',
-        () => true,
-        () => ({ ...request, status }),
+  test('of a notification that a marketplace took, and of any other write; not of one of another run that was refused', async () => {
+    const post = { kind: 'request', requestId: null, method: 'POST', decision: 'other' }
+    const posted = async (path: string, status: number | null) =>
+      run(
+        ...(await ledgerWith(
+          'meli',
+          () => true,
+          () => ({ ...post, path, status }),
+        )),
       )
-    expect(await run(...(await stray(401)))).toMatchObject({ code: 0 })
-    const { code, out } = await run(...(await stray(200)))
-    expect(code).toBe(1)
-    expect(out).toMatch(/^I5 - \[attempt\]: a write without a request id: POST \/webhooks\/mercadolibre\/secret at meli/m)
+    expect(await posted('/webhooks/mercadolibre/secret', 401)).toMatchObject({ code: 0 })
+    expect(await posted('/webhooks/paris?again', null)).toMatchObject({ code: 0 })
+    for (const [path, status] of [
+      ['/webhooks/mercadolibre/secret', 200],
+      ['/webhooks/orders', 401],
+      ['/orders', 401],
+    ] as const) {
+      const { code, out } = await posted(path, status)
+      expect({ code, out }).toEqual({
+        code: 1,
+        out: expect.stringContaining(`I5 - [attempt]: a write without a request id: POST ${path} at meli`),
+      })
+    }
   }, 60_000)
 
   /** The program with what a sampler sees now. */

@@ -167,7 +167,7 @@ function everyRequestIsAnAttempt(world: World): Breach[] {
  * doors. `/webhooks/register` is no door, and what was not refused is judged.
  */
 function isStray({ requestId, path, status }: RequestLine): boolean {
-  return requestId === null && status !== null && status >= 400 && /^\/webhooks\/(mercadolibre|paris|odoo)(\/|$)/.test(path)
+  return requestId === null && (status === null || status >= 400) && /^\/webhooks\/(mercadolibre|paris|odoo)([/?]|$)/.test(path)
 }
 
 function ofRequest(system: string, line: RequestLine, message: string): Breach {
