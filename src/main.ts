@@ -24,12 +24,19 @@ async function main(argv: readonly string[], stopping: AbortController): Promise
   })
 }
 
-/** Last words on stderr would hold the process for as long as nobody reads them: not for ever, and not for long once it was told to end. */
-function endUnread(wasTold: boolean): void {
+const LONGEST_UNREAD_MS = 60_000
+
+/**
+ * Last words on stderr would hold the process for as long as nobody reads them: they have a second once it was told to end, and a minute
+ * otherwise, or as long as an answer on stdout is being read.
+ */
+function endUnread(told: AbortSignal): void {
+  const since = performance.now()
   const end = (): void => {
-    if (process.stderr.writableLength > 0 && (wasTold || process.stdout.writableLength === 0)) process.exit()
+    const isLate = performance.now() - since > LONGEST_UNREAD_MS && process.stdout.writableLength === 0
+    if (process.stderr.writableLength > 0 && (told.aborted || isLate)) process.exit()
   }
-  setInterval(end, wasTold ? 1_000 : 60_000).unref()
+  setInterval(end, 1_000).unref()
 }
 
 // `rosh trace ... | head` closes the pipe early; that is no failure of ours.
@@ -44,4 +51,4 @@ const envFile = join(packageRoot, '.env')
 if (existsSync(envFile)) process.loadEnvFile(envFile)
 const stopping = new AbortController()
 process.exitCode = await main(process.argv.slice(2), stopping)
-endUnread(stopping.signal.aborted)
+endUnread(stopping.signal)

@@ -193,6 +193,7 @@ const REFUSED: Record<Exclude<DrainRefusal, 'bad-since'>, string> = {
   'count-differs': '--expect: this is not the count of the plan',
   'plan-used': '--execute: this plan was used before',
   'plan-stale': 'the dead letters changed since the plan was made',
+  'in-flight': 'a worker has one of them in hand',
   unaudited: 'the audit log cannot be written',
 }
 

@@ -12,31 +12,40 @@ const CHATTY = `
   let said = 0
   const say = () => log.error({ count: ++said, reason: 'x'.repeat(100) }, 'a line')
   while (said < 20_000) say()
-  console.log(JSON.stringify({ waiting: process.stderr.writableLength }))
+  console.log(process.stderr.writableLength)
   const timer = setInterval(() => {
     const isRead = process.stderr.writableLength === 0
     say()
     if (!isRead) return
     clearInterval(timer)
-    console.log(JSON.stringify({ said }))
+    console.log(said)
   }, 5)`
 
 test('a reader that has stopped costs a megabyte, and is told how many lines it missed when it reads again', async () => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', CHATTY], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const answers: { waiting?: number; said?: number }[] = []
-  const lines: { level: number; msg: string; count: number }[] = []
-  const ended = once(child, 'close')
-  for await (const line of createInterface({ input: child.stdout })) {
-    answers.push(JSON.parse(line) as { waiting?: number; said?: number })
-    if (answers.length === 1)
-      createInterface({ input: child.stderr }).on('line', (text) => lines.push(JSON.parse(text) as (typeof lines)[0]))
+  const answers: string[] = []
+  const logged: Buffer[] = []
+  const ended = once(child, 'close') as Promise<[number | null]>
+  const readOn = (): void => {
+    if (child.stderr.listenerCount('data') === 0) child.stderr.on('data', (chunk: Buffer) => logged.push(chunk))
   }
-  await ended
-  const [{ waiting }, { said }] = answers as [{ waiting: number }, { said: number }]
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    answers.push(line)
+    readOn()
+  })
+  child.once('exit', readOn)
+  const [code] = await ended
+  const text = Buffer.concat(logged).toString()
+  expect(code, text).toBe(0)
+  const [waiting, said] = answers.map(Number) as [number, number]
   expect(waiting).toBeGreaterThan(1_000_000)
   expect(waiting).toBeLessThan(1_001_000)
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { level: number; msg: string; count: number })
   const notes = lines.filter(({ msg }) => msg !== 'a line')
+  expect(notes.length).toBeGreaterThan(0)
   expect(notes.every(({ level, msg }) => level === 40 && msg === 'lines of the log were lost: who reads it had stopped')).toBe(true)
   expect(lines.length - notes.length + notes.reduce((sum, { count }) => sum + count, 0)).toBe(said)
-  expect(notes.length).toBeGreaterThan(0)
 })

@@ -22,12 +22,12 @@ const ALLOWED = new Set([
   'status',
 ])
 
-/** Characters that wait for a reader who does not read: the stream of a pipe would take any number. */
-const MOST_WAITING = 1_000_000
+/** What waits for a reader who does not read: the stream of a pipe would take any number. */
+const MOST_WAITING_CHARACTERS = 1_000_000
 
 /**
  * The hub's log: JSON lines on stderr, so that stdout stays with protocols and answers. Where the reader of a pipe has stopped, what goes
- * beyond a megabyte is lost; how many lines that were is logged when half of it was read.
+ * beyond a megabyte is lost; how many lines that were is logged with the next one for which there is room again.
  */
 export function logTo(level: string, stream: Writable = process.stderr): Log {
   // Without a serializer of ours pino would take `err` apart by its own rules.
@@ -44,7 +44,7 @@ function bounded(stream: Writable): { write(line: string): void } {
   return {
     write(line) {
       // Once lines are lost, room for one alone would soon be none: what tells of them must find room too.
-      if (stream.writableLength > (lost > 0 ? MOST_WAITING / 2 : MOST_WAITING)) {
+      if (stream.writableLength > (lost > 0 ? MOST_WAITING_CHARACTERS / 2 : MOST_WAITING_CHARACTERS)) {
         lost += 1
         return
       }

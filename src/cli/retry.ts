@@ -18,6 +18,8 @@ export const registerRetry: Register = (program, context) => {
       const answer = await withDesk(context, (desk) => retryFailedSync(request, desk))
       if (answer.kind === 'ambiguous') throw ambiguousOrder(orderId, answer.candidates)
       if (answer.kind === 'unknown') throw unknownOrder(orderId, answer.nearest)
+      if (answer.kind === 'in-flight')
+        throw new CliError('refused', 'a worker has the order in hand; nothing was changed, try again in a moment')
       if (answer.kind === 'unaudited') throw new CliError('unaudited', 'the audit log cannot be written, so nothing was changed')
       const message = sentenceOf(answer)
       const failure = answer.changed === 0 ? ({ code: 'nothing-to-retry', message } as const) : undefined

@@ -36,6 +36,7 @@ export type DrainRefusal =
   | 'count-differs'
   | 'plan-used'
   | 'plan-stale'
+  | 'in-flight'
   | 'unaudited'
 
 export interface PlannedDrain {
@@ -169,6 +170,7 @@ async function act(
   const { value } = result
   if (value.kind === 'token-used') return refuse('plan-used')
   if (value.kind === 'stale') return refuse('plan-stale')
+  if (value.kind === 'in-flight') return refuse('in-flight')
   const changed = value.changed.map((r) => outboxIdOf(r.table, r.id))
   return { kind: 'drained', action, changed, refused: value.refused, operationId: result.operationId, recorded: result.kind === 'done' }
 }

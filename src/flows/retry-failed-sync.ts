@@ -48,6 +48,8 @@ export type RetryAnswer =
     }
   | { kind: 'ambiguous'; candidates: Candidate[] }
   | { kind: 'unknown'; nearest: string[] }
+  /** A worker has the order in hand: nothing was changed. */
+  | { kind: 'in-flight' }
   /** The intent could not be written: nothing was changed. */
   | { kind: 'unaudited' }
 
@@ -78,13 +80,15 @@ async function retry(request: RetryRequest, ports: RetryPorts): Promise<RetryAns
     intent: intentOf(request, true, { kind: 'order', id: orderId }),
     run: async (operationId) => {
       const replays = await ports.deadLetters.replayOrder(orderId, operationId)
+      if (replays === 'in-flight') return replays
       const reread = await ports.reread({ orderId })
       const planned = reread.planned + (await ports.orders.replan(orderId))
       return { replays, reread, planned, refetched: await refetchUnmapped(orderId, operationId, ports) }
     },
-    outcomeOf,
+    outcomeOf: (done) => (done === 'in-flight' ? { result: 'error', errorCode: done } : outcomeOf(done)),
   })
   if (result.kind === 'unaudited') return { kind: 'unaudited' }
+  if (result.value === 'in-flight') return { kind: 'in-flight' }
   const now = await ports.deadLetters.statesOfOrder(orderId)
   return answerOf(result.value, now, { operationId: result.operationId, recorded: result.kind === 'done' })
 }

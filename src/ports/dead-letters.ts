@@ -87,10 +87,13 @@ export type Drained =
   | { kind: 'token-used' }
   /** What the plan showed is no longer what is there. */
   | { kind: 'stale' }
+  /** Another process holds one of the rows; the token is not used up. */
+  | { kind: 'in-flight' }
 
 /**
  * What was given up on, in both directions. Archived ones and those that a later success answered are no longer counted. What is changed commits together
- * with a note of the operation id, and not at all once that operation is closed (`OperationClosed`).
+ * with a note of the operation id, and not at all once that operation is closed (`OperationClosed`). Nothing is changed, and `in-flight` answered, when another
+ * process holds the rows for longer than a lock is waited for.
  */
 export interface DeadLetters {
   depth(): Promise<Depth>
@@ -102,7 +105,7 @@ export interface DeadLetters {
    */
   replay(ref: DeadLetterRef, expectedVersion: number, operationId: string): Promise<Replay>
   /** The newest dead letter of each of the order's bindings, and its dead inbound events. */
-  replayOrder(orderId: string, operationId: string): Promise<Replay[]>
+  replayOrder(orderId: string, operationId: string): Promise<Replay[] | 'in-flight'>
   /** Consumes the token and acts on all that the filter lists, in one transaction; changes nothing when the list is not the plan's. */
   drain(drain: Drain): Promise<Drained>
   /** How the deliveries and events of an order stand now, newest version of each binding. */

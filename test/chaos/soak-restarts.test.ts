@@ -57,9 +57,13 @@ test('a deadlock long after a restart, and a bug during one, are failures; the s
   expect(restarts.failures).toEqual([expect.stringContaining('refused with 40P01'), expect.stringContaining('a bug')])
 })
 
-test('no free connection is no defect of what was asked', async () => {
+test('no free connection is no defect of what was asked, and counted by itself', async () => {
   await restarts.excuse(() => Promise.reject(new Error('timeout exceeded when trying to connect')))
-  expect({ excused: restarts.excused, failures: restarts.failures }).toEqual({ excused: 1, failures: [] })
+  expect({ excused: restarts.excused, unconnected: restarts.unconnected, failures: restarts.failures }).toEqual({
+    excused: 0,
+    unconnected: 1,
+    failures: [],
+  })
 })
 
 test('every other restart is a hard one', async () => {

@@ -7,12 +7,14 @@ export interface Restarts {
   readonly count: number
   /** Pieces of work that a restart cut short. */
   readonly excused: number
-  /** What failed at any other time. */
+  /** Pieces of work for which this process had no connection free, at any time. */
+  readonly unconnected: number
+  /** What failed otherwise. */
   readonly failures: readonly string[]
   restart(): Promise<void>
   /**
-   * Lets work fail by what may be tried again, if PostgreSQL was down while it ran or just before, or no connection of this process was free. A
-   * deadlock at any other time is a defect: it stands in the failures, and the soak goes on.
+   * Lets work fail by what may be tried again, if PostgreSQL was down while it ran or just before. A deadlock at any other time is a defect: it
+   * stands in the failures, and the soak goes on.
    */
   excuse(work: () => Promise<void>): Promise<void>
 }
@@ -22,7 +24,7 @@ export function restartsOf(
   restart: (signal: 'SIGINT' | 'SIGQUIT') => Promise<unknown>,
   now: () => number = () => performance.now(),
 ): Restarts {
-  const state = { count: 0, excused: 0, isDown: false, upSince: -Infinity }
+  const state = { count: 0, excused: 0, unconnected: 0, isDown: false, upSince: -Infinity }
   const failures: string[] = []
   return {
     get count() {
@@ -30,6 +32,9 @@ export function restartsOf(
     },
     get excused() {
       return state.excused
+    },
+    get unconnected() {
+      return state.unconnected
     },
     failures,
     async restart() {
@@ -45,7 +50,8 @@ export function restartsOf(
         await work()
       } catch (error) {
         const wasDown = state.isDown || began < state.upSince + BROKEN_FOR_MS
-        if (isWaitOver(error) || (wasDown && isTransient(error))) state.excused += 1
+        if (wasDown && isTransient(error)) state.excused += 1
+        else if (isWaitOver(error)) state.unconnected += 1
         else failures.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
       }
     },

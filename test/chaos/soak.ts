@@ -120,7 +120,8 @@ async function every(ms: number, isOver: () => boolean, act: () => Promise<unkno
 
 function progressOf({ made, fleet, samples, restarts }: State, until: number): string {
   const left = Math.max(0, Math.round((until - Date.now()) / 1_000))
-  const bad = samples.breaches.length === 0 ? 'no breach' : `${samples.breaches.length} BREACHES, first: ${samples.breaches[0]}`
+  const found = [...samples.breaches, ...restarts.failures]
+  const bad = found.length === 0 ? 'no breach' : `${found.length} BREACHES, first: ${found[0]}`
   return `${left} s left: ${ordersOf(made)} orders, ${fleet.kills} kills, ${fleet.stops} freezes, ${restarts.count} restarts, ${samples.taken} samples, ${bad}`
 }
 
@@ -134,8 +135,8 @@ function outcomeOf({ fired, schedule }: Stage, { minutes, made, fleet, samples, 
     ...missing(report, expectedAfter(made)),
     ...unjudged(report),
     ...samples.breaches,
-    ...restarts.failures,
     ...shortfallsOf({ minutes, orders, kills }),
+    ...restarts.failures,
   ]
   return {
     result: problems.length === 0 ? 'green' : 'red',
@@ -153,7 +154,8 @@ function outcomeOf({ fired, schedule }: Stage, { minutes, made, fleet, samples, 
       'nodes frozen': fleet.stops,
       'nodes with a clock an hour off': fleet.shifted,
       'PostgreSQL restarts': restarts.count,
-      'seconds of orders cut short': restarts.excused,
+      'seconds of orders that a restart cut short': restarts.excused,
+      'seconds of orders without a connection': restarts.unconnected,
       samples: samples.taken,
       'samples without an answer': samples.missed,
       'looks of the sampler that failed, %': Math.round(report.blindness * 100),

@@ -1,7 +1,7 @@
 // Over 300 lines because every test talks to the same server over the same rows; apart, each file would set both up again.
 // The shape of each answer is what the tests assert: typing it here again would assert nothing.
 /* oxlint-disable typescript/no-explicit-any */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cloneDatabase, type TestDatabase } from '../../../test/support/database.ts'
 import { type Era, ERAS, mcpClient } from '../../../test/support/mcp-client.ts'
 import { type Rows, rowsOf } from '../../../test/support/rows.ts'
@@ -431,22 +431,6 @@ describe('replay', () => {
     expect((await owner.query(`SELECT count(*)::int AS n FROM delivery WHERE state = 'pending'`)).rows).toEqual([{ n: 0 }])
   })
 
-  test('one whose rows another process holds for longer than a lock is waited for is in flight, and on record as refused', async () => {
-    const { deliveryId } = await aDeadLetter()
-    const impatient = connect({ url: database.url, role: 'rosh_operator', max: 1, applicationName: 'mcp-test-impatient' })
-    await impatient.query(`SET lock_timeout = '50ms'`)
-    ports.deadLetters = postgresDeadLetters(impatient)
-    const holder = await owner.connect()
-    await holder.query('BEGIN; SELECT FROM binding FOR NO KEY UPDATE')
-    const text = await refused(`outbox-${deliveryId}`)
-    await holder.query('ROLLBACK')
-    holder.release()
-    await impatient.end()
-    expect(text).toMatch(/^in-flight: .*Nothing was changed/)
-    expect((await auditLog())[0]).toMatchObject({ tool_name: 'replay_dlq_message', result_status: 'error', error_message: 'in-flight' })
-    expect((await owner.query(`SELECT state, replays FROM delivery`)).rows).toEqual([{ state: 'dead', replays: 0 }])
-  })
-
   test('of two operators at once, one wins', async () => {
     const { deliveryId } = await aDeadLetter()
     const texts = await Promise.all([refused(`outbox-${deliveryId}`), refused(`outbox-${deliveryId}`)])
@@ -471,6 +455,50 @@ describe('replay', () => {
     const reply = await call(aPrincipal('operator'), 'retry_failed_sync', { order_id: 'S42' })
     expect(reply).toMatchObject({ isError: true, text: expect.stringMatching(/^nothing-to-retry: .*is delivered/) })
   })
+})
+
+describe('rows that a process holds which was frozen within a transaction', () => {
+  let impatient: Pool
+  beforeEach(async () => {
+    impatient = connect({ url: database.url, role: 'rosh_operator', max: 1, applicationName: 'mcp-test-impatient' })
+    await impatient.query(`SET lock_timeout = '50ms'`)
+    ports.deadLetters = postgresDeadLetters(impatient)
+  })
+  afterEach(() => impatient.end())
+
+  /** What `work` answers while another transaction holds every binding. */
+  async function whileHeld<T>(work: () => Promise<T>): Promise<T> {
+    const holder = await owner.connect()
+    try {
+      await holder.query('BEGIN; SELECT FROM binding FOR NO KEY UPDATE')
+      return await work()
+    } finally {
+      await holder.query('ROLLBACK')
+      holder.release()
+    }
+  }
+
+  test.each(['replay_dlq_message', 'retry_failed_sync', 'drain_dlq'])(
+    '%s says who has them, changes nothing, and does it later',
+    async (name) => {
+      const { deliveryId } = await aDeadLetter()
+      const who = aPrincipal('admin')
+      const args =
+        name === 'drain_dlq'
+          ? (await call(who, name)).data.second_call
+          : name === 'replay_dlq_message'
+            ? { outbox_id: `outbox-${deliveryId}` }
+            : { order_id: 'ML-98345' }
+      const { text } = await whileHeld(() => call(who, name, args))
+      expect(text).toMatch(/^in-flight: .*in hand.*Nothing was/)
+      expect((await auditLog())[0]).toMatchObject({ tool_name: name, error_message: 'in-flight' })
+      expect(bugs).toEqual([])
+      const rowsNow = async () => (await owner.query(`SELECT state, replays FROM delivery`)).rows
+      expect(await rowsNow()).toEqual([{ state: 'dead', replays: 0 }])
+      expect(await call(who, name, args)).toMatchObject({ isError: false })
+      expect(await rowsNow()).toEqual([{ state: 'pending', replays: 1 }])
+    },
+  )
 })
 
 describe('identifiers and hostile text', () => {

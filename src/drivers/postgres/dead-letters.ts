@@ -11,27 +11,38 @@ export function postgresDeadLetters(pool: Pool): DeadLetters {
     depth: () => readDepth(pool),
     list: (filter, limit) => listDeadLetters(pool, filter, limit),
     state: (ref) => readState(pool, ref),
-    async replay(ref, expectedVersion, operationId) {
-      try {
-        return await transaction(pool, async (client) => {
-          const replay = await replayOne(client, ref, expectedVersion)
-          await noteReplays(client, operationId, [replay])
-          return replay
-        })
-      } catch (error) {
-        // Who holds its rows that long was frozen within a transaction.
-        if (isLockTimeout(error)) return { kind: 'refused', ref, reason: 'in-flight' }
-        throw error
-      }
+    replay(ref, expectedVersion, operationId) {
+      const replay = transaction(pool, async (client) => {
+        const done = await replayOne(client, ref, expectedVersion)
+        await noteReplays(client, operationId, [done])
+        return done
+      })
+      return unlessHeld(replay, { kind: 'refused', ref, reason: 'in-flight' })
     },
-    replayOrder: (orderId, operationId) =>
-      transaction(pool, async (client) => {
-        const replays = await replayOrder(client, orderId)
-        await noteReplays(client, operationId, replays)
-        return replays
-      }),
-    drain: (drain) => transaction(pool, (client) => drainAll(client, drain)),
+    replayOrder(orderId, operationId) {
+      const replays = transaction(pool, async (client) => {
+        const done = await replayOrder(client, orderId)
+        await noteReplays(client, operationId, done)
+        return done
+      })
+      return unlessHeld(replays, 'in-flight')
+    },
+    drain: (drain) =>
+      unlessHeld(
+        transaction(pool, (client) => drainAll(client, drain)),
+        { kind: 'in-flight' },
+      ),
     statesOfOrder: (orderId) => statesOfOrder(pool, orderId),
+  }
+}
+
+/** Answers `held` when another transaction held the rows for longer than is waited for: its process was frozen. Nothing was changed. */
+async function unlessHeld<T, const Held>(work: Promise<T>, held: Held): Promise<T | Held> {
+  try {
+    return await work
+  } catch (error) {
+    if (isLockTimeout(error)) return held
+    throw error
   }
 }
 

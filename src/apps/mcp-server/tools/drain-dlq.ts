@@ -80,6 +80,7 @@ const REFUSED: Record<DrainRefusal, string> = {
   'count-differs': 'expected_count is not the count of the plan',
   'plan-used': 'the plan token was used before',
   'plan-stale': 'the dead letters changed since the plan was made',
+  'in-flight': 'a worker has one of them in hand',
   unaudited: 'the audit log cannot be written',
 }
 

@@ -49,6 +49,14 @@ function answerOf(orderId: string, answer: RetryAnswer): Answer {
         audited: true,
       }
     }
+    case 'in-flight':
+      return {
+        kind: 'error',
+        code: 'in-flight',
+        sentence: 'A worker has the order in hand. Nothing was changed.',
+        suggestions: trace,
+        audited: true,
+      }
     case 'unaudited':
       return { kind: 'error', code: 'audit-unavailable', sentence: 'The audit log cannot be written. Nothing was changed.', audited: true }
     case 'nothing-to-retry': {

@@ -163,8 +163,8 @@ function everyRequestIsAnAttempt(world: World): Breach[] {
 }
 
 /**
- * A notification to a receiver that is gone, refused by the system that has its port now: of another run, since no hub sends to its own
- * doors. `/webhooks/register` is no door, and what was not refused is judged.
+ * A notification to a receiver that is gone, which the system that has its port now refused or left unanswered: of another run, since no hub
+ * sends to its own doors. `/webhooks/register` is no door, and what was taken is judged.
  */
 function isStray({ requestId, path, status }: RequestLine): boolean {
   return requestId === null && (status === null || status >= 400) && /^\/webhooks\/(mercadolibre|paris|odoo)([/?]|$)/.test(path)
