@@ -181,8 +181,9 @@ function longestLock({ running }: Stage): { end(): Promise<number> } {
 /** K15: the migrator dies midway; the same migrations then come to the same schema. */
 export const migratorDies: Script = {
   async run(stage) {
-    await stage.calm(...EVERYTHING)
+    await stage.calm('subscriber')
     const made = await perform(stage, workloadOf(stage.plan.seed, SMALL))
+    const inFlight = await stage.eventually(() => stage.underWay(), 'an order is under way')
     const half = await emptyDatabase()
     const program = fileURLToPath(new URL('../run-migrator.ts', import.meta.url))
     const child = spawn(process.execPath, [program], {
@@ -190,7 +191,8 @@ export const migratorDies: Script = {
       stdio: 'ignore',
     })
     const code = await new Promise((resolve) => child.once('exit', (status, signal) => resolve(signal ?? status)))
-    stage.fire('the migrator was killed midway', await stage.underWay())
+    stage.fire('the migrator was killed midway', inFlight)
+    await stage.calm('worker', 'reconciler')
     stage.check(code === 'SIGKILL', `it died: ${String(code)}`)
     await migrate({ url: half.migratorUrl, folder: join(packageRoot, 'migrations'), log: () => {} })
     const pool = connect({ url: half.migratorUrl, role: null, max: 1, applicationName: 'half' })
