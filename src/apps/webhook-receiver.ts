@@ -200,16 +200,20 @@ function countBodies(app: FastifyInstance): void {
       budget.give(ip, held)
       held = 0
     })
-    return Readable.from(
+    const body = Readable.from(
       (async function* () {
         // The connection outlives a refusal, which could not be answered otherwise.
         for await (const chunk of (payload as IncomingMessage).iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
           if (!budget.take(ip, chunk.length)) throw new BodiesFull()
           held += chunk.length
           yield chunk
+          // Fastify refuses it by now, and would have the rest of it read into nothing.
+          if (held > MAX_BODY_BYTES) return
         }
       })(),
     )
+    // Fastify does not listen any more once it refuses a body: a sender that then hangs up would end the process.
+    return body.on('error', () => {})
   })
 }
 

@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { PoolClient } from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { until } from '../support/running-hub.ts'
 import { type Door, hmac, json, makeDoor } from '../support/webhook-door.ts'
 
@@ -17,8 +18,12 @@ afterAll(() => door.close())
 
 const honest = (): Promise<number> => door.paris('{"id":"p-1"}').then((reply) => reply.statusCode)
 
-/** Sends chunks until the server answers or the connection ends; how many bytes it took. */
-function pour(headers: Record<string, string>, most: number): Promise<{ status: number; sent: number }> {
+/** Sends chunks until the server answers or the connection ends; how many bytes it took, told meanwhile too. */
+function pour(
+  headers: Record<string, string>,
+  most: number,
+  onSent: (sent: number) => void = () => {},
+): Promise<{ status: number; sent: number }> {
   return new Promise((resolve) => {
     let sent = 0
     const chunk = Buffer.alloc(64 * 1024, 0x20)
@@ -32,6 +37,7 @@ function pour(headers: Record<string, string>, most: number): Promise<{ status: 
     const more = (): void => {
       if (outgoing.destroyed || sent >= most) return
       sent += chunk.length
+      onSent(sent)
       outgoing.write(chunk, () => setImmediate(more))
     }
     more()
@@ -49,8 +55,47 @@ test('an endless body without a length is cut at 1 MiB, and others are served', 
   expect(await honest()).toBe(200)
   const { status, sent } = await endless
   expect([0, 413]).toContain(status)
-  // What was written here and not read there counts too, so the bound is wide; without a cap all of it is taken.
-  expect(sent).toBeLessThan(256 * MIB)
+  // What was written here and not read there counts too: the buffers of the connection.
+  expect(sent).toBeLessThan(32 * MIB)
+})
+
+// The refusal is noted before it is answered: for as long as a database lets it wait, the sender may go on, or hang up.
+describe('a body that has been cut while its refusal waits for the database', () => {
+  let lock: PoolClient
+  beforeEach(async () => {
+    lock = await door.owner.connect()
+    await lock.query('BEGIN; LOCK TABLE inbound_request')
+  })
+  afterEach(async () => {
+    await lock.query('ROLLBACK')
+    lock.release()
+  })
+
+  const waits = async (): Promise<boolean> =>
+    (await lock.query(`SELECT FROM pg_locks WHERE relation = 'inbound_request'::regclass AND NOT granted`)).rowCount === 1
+
+  test('is read no further', async () => {
+    let taken = 0
+    const poured = pour({ ...json, 'transfer-encoding': 'chunked' }, 512 * MIB, (sent) => (taken = sent))
+    await until(waits)
+    let before = -1
+    await until(async () => before === (before = taken))
+    await lock.query('ROLLBACK; BEGIN')
+    expect([0, 413]).toContain((await poured).status)
+    // The body and the buffers of the connection; less than one source may have on its way.
+    expect(taken).toBeLessThan(12 * MIB)
+  })
+
+  test('may lose its sender, and the receiver goes on', async () => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write('POST /webhooks/paris HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n')
+    for (let i = 0; i < 20; i++) socket.write(`10000\r\n${' '.repeat(65_536)}\r\n`)
+    await until(waits)
+    socket.resetAndDestroy()
+    await lock.query('ROLLBACK; BEGIN')
+    expect(await honest()).toBe(200)
+  })
 })
 
 test('the largest body that is allowed is taken', async () => {
