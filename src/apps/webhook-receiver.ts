@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
-import { Readable } from 'node:stream'
 import helmet from '@fastify/helmet'
 import fastify, {
   type FastifyError,
@@ -12,6 +11,7 @@ import fastify, {
 } from 'fastify'
 import { atMostEvery } from '../at-most-every.ts'
 import { bodyBudget } from '../body-budget.ts'
+import { BodiesFull, countedBody } from '../counted-body.ts'
 import { type HeardRequest, type Received, receiveWebhook, recordRefusal, type Refusal } from '../flows/receive-webhook.ts'
 import { type Inbox, InboxFull } from '../ports/inbox.ts'
 import type { WebhookReader } from '../ports/marketplace.ts'
@@ -193,37 +193,19 @@ const BODY_LIMITS = { most: 64 * 1024 * 1024, mostPerSource: 16 * 1024 * 1024 }
 // Neither the cap of one body nor the bucket bounds what slow senders make us hold together.
 function countBodies(app: FastifyInstance): void {
   const budget = bodyBudget(BODY_LIMITS)
-  app.addHook('preParsing', async (request, reply, payload) => {
-    const { ip } = request
+  app.addHook('preParsing', async ({ ip }, reply, payload) => {
     let held = 0
     reply.raw.once('close', () => {
       budget.give(ip, held)
       held = 0
     })
-    const body = Readable.from(
-      (async function* () {
-        // The connection outlives a refusal, which could not be answered otherwise.
-        for await (const chunk of (payload as IncomingMessage).iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-          if (!budget.take(ip, chunk.length)) throw new BodiesFull()
-          held += chunk.length
-          yield chunk
-          // Fastify refuses it by now, and would have the rest of it read into nothing.
-          if (held > MAX_BODY_BYTES) return
-        }
-      })(),
-    )
-    // Fastify does not listen any more once it refuses a body: a sender that then hangs up would end the process.
-    return body.on('error', () => {})
+    const take = (bytes: number): boolean => {
+      const isTaken = budget.take(ip, bytes)
+      if (isTaken) held += bytes
+      return isTaken
+    }
+    return countedBody(payload as IncomingMessage, { take, most: MAX_BODY_BYTES })
   })
-}
-
-/** Bodies on their way hold as much as they may. */
-class BodiesFull extends Error {
-  override readonly name = 'BodiesFull'
-  readonly statusCode = 503
-  constructor() {
-    super('bodies on their way hold as much as they may')
-  }
 }
 
 function sourceFilter(allowed: readonly string[] | undefined): (ip: string) => boolean {
