@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 interface CountedBody {
   /** Room for so many bytes more; false where there is none, and the body ends with `BodiesFull`. */
   take: (bytes: number) => boolean
-  /** Bytes that one body may have: of one that has more, nothing is read beyond the piece that says so. */
+  /** Bytes that one body may have: of one that has more, nothing is held beyond the piece that says so. */
   most: number
 }
 
@@ -15,11 +15,11 @@ export function countedBody(request: IncomingMessage, { take, most }: CountedBod
       let held = 0
       // The connection outlives a refusal, which could not be answered otherwise.
       for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        // Fastify refuses it by now. The rest is read into nothing, or the sender might never see the answer.
+        if (held > most) continue
         if (!take(chunk.length)) throw new BodiesFull()
         held += chunk.length
         yield chunk
-        // Fastify refuses it by now, and would have the rest of it read into nothing.
-        if (held > most) return
       }
     })(),
   )

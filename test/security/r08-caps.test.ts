@@ -55,8 +55,8 @@ test('an endless body without a length is cut at 1 MiB, and others are served', 
   expect(await honest()).toBe(200)
   const { status, sent } = await endless
   expect([0, 413]).toContain(status)
-  // What was written here and not read there counts too: the buffers of the connection.
-  expect(sent).toBeLessThan(32 * MIB)
+  // What was written here and not read there counts too, so the bound is wide; without a cap all of it is taken.
+  expect(sent).toBeLessThan(256 * MIB)
 })
 
 // The refusal is noted before it is answered: for as long as a database lets it wait, the sender may go on, or hang up.
@@ -74,16 +74,14 @@ describe('a body that has been cut while its refusal waits for the database', ()
   const waits = async (): Promise<boolean> =>
     (await lock.query(`SELECT FROM pg_locks WHERE relation = 'inbound_request'::regclass AND NOT granted`)).rowCount === 1
 
-  test('is read no further', async () => {
-    let taken = 0
-    const poured = pour({ ...json, 'transfer-encoding': 'chunked' }, 512 * MIB, (sent) => (taken = sent))
+  test('holds no more, however much is sent', async () => {
+    // Twice what one source may have on its way.
+    let sent = 0
+    const poured = pour({ ...json, 'transfer-encoding': 'chunked' }, 32 * MIB, (bytes) => (sent = bytes))
     await until(waits)
-    let before = -1
-    await until(async () => before === (before = taken))
+    await until(async () => sent >= 32 * MIB)
     await lock.query('ROLLBACK; BEGIN')
-    expect([0, 413]).toContain((await poured).status)
-    // The body and the buffers of the connection; less than one source may have on its way.
-    expect(taken).toBeLessThan(12 * MIB)
+    expect((await poured).status).toBe(413)
   })
 
   test('may lose its sender, and the receiver goes on', async () => {
