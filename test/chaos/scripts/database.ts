@@ -229,7 +229,8 @@ async function claims(stage: Stage): Promise<number> {
   // What a connection read is counted at its end; one that goes on is up to 10 s late, with what it read while the table was small.
   await stage.eventually(async () => (await connections(stage)) <= open, 'what was read is counted')
   const more = (await readThrough(stage)) - read
-  stage.check(more < ROWS, `${CLAIMS} claims read ${more} rows without an index`)
+  // Also a scan that ends early is one: what comes late is some rows a scan.
+  stage.check(more < ROWS / 100, `${CLAIMS} claims read ${more} rows without an index`)
   return ms
 }
 
